@@ -1,0 +1,65 @@
+# Foyer: `make run` runs it, `make test` tests it. Needs Python 3.11 and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+export PORT
+
+.PHONY: run demo test lint lock messages clean
+
+run: $(VENV)/run.stamp
+	@exec $(BIN)/python -m config.serve
+
+demo: $(VENV)/run.stamp
+	@exec $(BIN)/python -m config.serve --demo
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ $(VENV)/run.stamp
+
+# Root on Debian gets the browser; others are told when the browser tests are left out.
+browser:
+	@command -v chromium >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || true
+
+.PHONY: browser
+test: $(VENV)/dev.stamp browser
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/djade --check --target-version 5.2 $$(find templates -name '*.html' -not -path 'templates/mail/*')
+	DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py makemigrations --check --dry-run
+	env SECRET_KEY="$$(head -c 64 /dev/urandom | od -An -vtx1 | tr -d ' \n')" \
+		FOYER_TICKET_KEY="$$(head -c 64 /dev/urandom | od -An -vtx1 | tr -d ' \n')" \
+		FOYER_ORIGIN=https://foyer.example FOYER_PROXY_COUNT=1 DATABASE_URL=postgresql://foyer@localhost/foyer \
+		REDIS_URL=redis://localhost:6379/0 EMAIL_URL=smtp+tls://localhost:587 \
+		DJANGO_SETTINGS_MODULE=config.settings.production $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/bandit -q -c pyproject.toml -r config tenants invitations consent
+	@if command -v msgfmt >/dev/null 2>&1; then for po in $$(find . -name '*.po' -not -path './.venv/*'); do \
+		msgfmt --check --statistics -o /dev/null "$$po" 2>&1 | tee /dev/stderr | grep -qE 'fuzzy|untranslated' && exit 1 || true; done; fi
+
+# The locks carry hashes and no addresses; needs the network and installs uv into the environment.
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements-dev.lock
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+messages:
+	DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py makemessages -l nl --no-location --no-wrap --ignore .venv
+	DJANGO_SETTINGS_MODULE=config.settings.test $(BIN)/python manage.py compilemessages --ignore .venv
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

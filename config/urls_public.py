@@ -1,0 +1,27 @@
+"""Paths outside of tenants."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from invitations.views.setup import setup
+from tenants.views import health, home, local
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("about/", home.about, name="about"),
+    path("organizations/", home.organizations, name="organizations"),
+    path("accounts/", include("allauth.account.urls")),
+    path("language/", set_language, name="set_language"),
+    path("setup/<str:token>", setup, name="setup"),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+    # These four and the sign-in link answer 404 in every mode but the local one.
+    path("mailbox/", local.mails, name="mailbox"),
+    path("mailbox/<str:mail_id>/", local.mail, name="mail"),
+    path("mailbox/<str:mail_id>/html", local.mail_html, name="mail_html"),
+    path("mailbox/<str:mail_id>/raw", local.mail_raw, name="mail_raw"),
+    path("sign-in/<str:token>", local.sign_in, name="local_sign_in"),
+]
+
+handler400 = "tenants.errors.bad_request"
+handler500 = "tenants.errors.server_error"
