@@ -1,0 +1,78 @@
+"""The one door to allauth: who may sign up, how its mail leaves, starting a code sign-in."""
+
+import logging
+from smtplib import SMTPException
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponse
+from django.template.loader import render_to_string
+
+from tenants.addresses import AddressError, canonical_address
+from tenants.models import Account
+
+log = logging.getLogger(__name__)
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Foyer's answers to allauth's questions."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        # An account is made while redeeming an invitation (`begin_code_sign_in`), nowhere else.
+        return False
+
+    def clean_email(self, email: str) -> str:
+        try:
+            return canonical_address(email)
+        except AddressError:
+            # Left as it is: the form says what is wrong, or finds no account.
+            return str(super().clean_email(email))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Codes and notices leave at once: they are of use for minutes, and no row may hold one."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (SMTPException, OSError) as error:
+            log.warning("a sign-in mail could not be sent: %s", type(error).__name__)
+            body = render_to_string("503.html", {"mail": True})
+            answer = HttpResponse(body, status=503, headers={"Retry-After": "30"})
+            raise ImmediateHttpResponse(answer) from error
+
+
+def account_of(request: HttpRequest) -> Account | None:
+    """The signed-in account, None for a stranger."""
+    return request.user if isinstance(request.user, Account) else None
+
+
+@transaction.atomic
+def account_for(address: str) -> Account:
+    """The account that proved this canonical address, or one that nobody has proved yet.
+
+    A new account has no password and an unverified address; it is worth nothing until the code
+    mailed to that address comes back.
+    """
+    proved = EmailAddress.objects.filter(email=address, verified=True).select_related("user")
+    if found := proved.first():
+        return found.user
+    account, _ = Account.objects.get_or_create(
+        email=address, defaults={"password": make_password(None)}
+    )
+    EmailAddress.objects.get_or_create(
+        user=account, email=address, defaults={"verified": False, "primary": True}
+    )
+    return account
+
+
+def begin_code_sign_in(request: HttpRequest, address: str) -> None:
+    """Mail a code to `address` and bind it to this browser; entering it signs in.
+
+    Signing in by code *is* making the account (architecture, decision 9). May raise allauth's
+    `ImmediateHttpResponse` (503) when the mail server is away.
+    """
+    LoginCodeVerificationProcess.initiate(request=request, user=account_for(address), email=address)

@@ -1,0 +1,65 @@
+"""Redis as a cache that may go away: a miss then, never an error page (F01, F02)."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+from tenants.schema import current_schema
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+
+class ForgivingRedisCache(RedisCache):
+    """Django's Redis cache, answering like an empty one while Redis is away."""
+
+    def _forgive(self, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+        try:
+            return ask()
+        except RedisError as error:
+            log.warning("the cache is away: %s", type(error).__name__)
+            return otherwise
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        # True: allauth takes its locks with `add` and would wait a second for each otherwise.
+        return self._forgive(lambda: super(ForgivingRedisCache, self).add(*args, **kwargs), True)
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).get(key, default, version), default
+        )
+
+    def set(self, *args: Any, **kwargs: Any) -> None:
+        self._forgive(lambda: super(ForgivingRedisCache, self).set(*args, **kwargs), None)
+
+    def touch(self, *args: Any, **kwargs: Any) -> bool:
+        return self._forgive(lambda: super(ForgivingRedisCache, self).touch(*args, **kwargs), False)
+
+    def delete(self, *args: Any, **kwargs: Any) -> bool:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).delete(*args, **kwargs), False
+        )
+
+    def get_many(self, keys: Any, version: int | None = None) -> dict[Any, Any]:
+        return self._forgive(lambda: super(ForgivingRedisCache, self).get_many(keys, version), {})
+
+    def set_many(self, data: dict[Any, Any], *args: Any, **kwargs: Any) -> list[Any]:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).set_many(data, *args, **kwargs), []
+        )
+
+    def has_key(self, key: Any, version: int | None = None) -> bool:
+        return self._forgive(lambda: super(ForgivingRedisCache, self).has_key(key, version), False)
+
+    def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
+        return self._forgive(
+            lambda: super(ForgivingRedisCache, self).incr(key, delta, version), delta
+        )
+
+
+def key_by_schema(key: str, key_prefix: str, version: int) -> str:
+    """Pages are kept per tenant: the same path next door is another page (N03)."""
+    return f"{key_prefix}:{current_schema()}:{version}:{key}"

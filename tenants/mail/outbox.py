@@ -1,0 +1,97 @@
+"""What becomes of a promised mail: accepted, tried later, given up, cancelled."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+
+from tenants.mail.retry import next_delay
+from tenants.mail.transport import Answer, Outcome
+from tenants.models import MailKind, MailState, OutgoingMail, Tenant
+
+CHUNK = 50
+DELIVER_TASK = "foyer.deliver_due_mail"
+# A chunk is worked on for a minute; one mail takes less than another. Longer than both together,
+# so that no second worker gets a mail that is still in somebody's hands.
+CHUNK_SECONDS = 60
+LEASE = timedelta(minutes=2)
+# A mail that kills its worker or cannot be rendered is put aside after so many tries (F08).
+POISONED_AFTER = 5
+
+
+def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int) -> OutgoingMail:
+    """Promise a mail inside the caller's transaction; its Message-ID is fixed from now on."""
+    domain = settings.FOYER_MAIL_FROM.rpartition("@")[2]
+    return OutgoingMail.objects.create(
+        tenant=tenant,
+        kind=kind,
+        about=about,
+        serial=serial,
+        message_id=f"<{get_random_string(24)}@{domain}>",
+    )
+
+
+def wake() -> None:
+    """Tell the workers, once the transaction is committed, that there is mail to send.
+
+    Only a hint: with the broker away it is dropped, and the sweep finds the row (F01).
+    """
+    transaction.on_commit(_wake_now, robust=True)
+
+
+def _wake_now() -> None:
+    current_app.send_task(DELIVER_TASK, retry=False)
+
+
+def _end(mail: OutgoingMail, state: MailState, answer: Answer | None = None) -> None:
+    mail.state = state
+    mail.answer_code = answer.code if answer else None
+    mail.answer = answer.text if answer else ""
+    # Only while the mail is still in our hands: it may have been cancelled meanwhile.
+    OutgoingMail.objects.filter(pk=mail.pk, state=MailState.SENDING).update(
+        state=state, answer_code=mail.answer_code, answer=mail.answer, ended_at=Now()
+    )
+
+
+def release(mails: Iterable[OutgoingMail]) -> None:
+    """Give mails back untried: they are due again at once."""
+    OutgoingMail.objects.filter(pk__in=[mail.pk for mail in mails], state=MailState.SENDING).update(
+        state=MailState.QUEUED, due_at=Now(), attempts=F("attempts") - 1
+    )
+
+
+def cancel(mail: OutgoingMail) -> None:
+    """There is nothing to say any more: the world moved on."""
+    _end(mail, MailState.CANCELLED)
+
+
+def postpone(mail: OutgoingMail, answer: Answer, *, give_up_after: int | None = None) -> None:
+    """Try again after a growing interval, or fail when the time for trying is over."""
+    delay = next_delay(attempts=mail.attempts, age=timezone.now() - mail.created_at)
+    if delay is None or (give_up_after and mail.attempts >= give_up_after):
+        _end(mail, MailState.FAILED, answer)
+        return
+    mail.state = MailState.WAITING
+    OutgoingMail.objects.filter(pk=mail.pk, state=MailState.SENDING).update(
+        state=MailState.WAITING,
+        answer_code=answer.code,
+        answer=answer.text,
+        due_at=Now() + delay,
+    )
+
+
+def settle(mail: OutgoingMail, answer: Answer) -> None:
+    """Write down what the mail server answered."""
+    if answer.outcome is Outcome.ACCEPTED:
+        _end(mail, MailState.ACCEPTED, answer)
+    elif answer.outcome is Outcome.REFUSED:
+        _end(mail, MailState.FAILED, answer)
+    else:
+        postpone(mail, answer)

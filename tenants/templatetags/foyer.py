@@ -1,0 +1,34 @@
+"""What Foyer's templates need beyond Django's own tags."""
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One symbol of the sprite; it says nothing to screen readers."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>',
+        static("foyer/icons.svg"),
+        name,
+    )
+
+
+@register.filter
+def soft_break(address: str) -> SafeString:
+    """An address that may break after its @, and keeps its direction in right-to-left text."""
+    local, at, domain = str(address).rpartition("@")
+    if not at:
+        return format_html("<bdi>{}</bdi>", address)
+    return format_html("<bdi>{}@<wbr>{}</bdi>", local, domain)
+
+
+@register.filter
+def initials(name: str) -> str:
+    """One or two capital letters for the mark of a person."""
+    words = [word for word in str(name).replace("@", " ").split() if word[0].isalnum()]
+    return "".join(word[0] for word in words[:2]).upper() or "?"
