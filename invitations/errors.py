@@ -1,0 +1,57 @@
+"""What `invitations` refuses."""
+
+from uuid import UUID
+
+from tenants.errors import FoyerError
+
+
+class InvitationError(FoyerError):
+    """The base of this app's refusals."""
+
+
+class TicketInvalidError(InvitationError):
+    """The ticket opens nothing: forged, used, expired, revoked, replaced, another tenant's.
+
+    Outward these are one; whoever shows the page must not tell them apart.
+    """
+
+
+class TransitionError(InvitationError):
+    """The invitation or entry is not in a state from which this is possible."""
+
+
+class GuestAlreadyInvitedError(InvitationError):
+    """There is an open invitation for this address: resend it instead."""
+
+    def __init__(self, entry_id: UUID) -> None:
+        super().__init__(str(entry_id))
+        self.entry_id = entry_id
+
+
+class GuestAlreadyAcceptedError(GuestAlreadyInvitedError):
+    """The person is in the directory already."""
+
+
+class RedirectUrlError(InvitationError):
+    """The redirect URL is not https, not plain, or at an origin the tenant did not register."""
+
+
+class FieldError(InvitationError):
+    """A field of the request is not usable; `field` names it, `reason` is a `WordsError` reason."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class WrongAccountError(InvitationError):
+    """The signed-in account did not prove the invited address (T10)."""
+
+
+class AlreadyGuestError(InvitationError):
+    """This account is in the directory under another entry."""
+
+
+class InvitingNotAllowedError(InvitationError):
+    """The inviter's role or the tenant's policy does not allow it."""

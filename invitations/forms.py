@@ -1,0 +1,216 @@
+"""The administrators' forms. What they take is checked by the services; here it gets words."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from invitations.errors import FieldError
+from invitations.models import LandingPage, TenantPolicy
+from invitations.services import fields
+
+VALIDITIES = [
+    (3600, _("1 hour")),
+    (24 * 3600, _("1 day")),
+    (3 * 24 * 3600, _("3 days")),
+    (7 * 24 * 3600, _("7 days")),
+    (14 * 24 * 3600, _("14 days")),
+    (30 * 24 * 3600, _("30 days")),
+]
+DAY = 24 * 3600
+
+# What is said for each (field, reason) of a `FieldError`.
+WORDS = {
+    ("email", "address"): _("Enter one e-mail address, like name@example.org"),
+    ("name", "control"): _("Take the invisible or control characters out of the name"),
+    ("name", "link"): _("Take the web address out of the name"),
+    ("name", "long"): _("Shorten the name to 100 characters"),
+    ("message", "control"): _("Take the invisible or control characters out of the message"),
+    ("message", "link"): _("Take the web address out of the message"),
+    ("message", "telephone"): _("Take the telephone number out of the message"),
+    ("message", "long"): _("Shorten the message to 500 characters"),
+    ("landing", "redirect"): _("Choose one of the landing pages of this organization"),
+    ("validity", "bounds"): _("Choose between 1 hour and 30 days"),
+    ("language", "language"): _("Choose one of the languages"),
+    ("url", "redirect"): _("Enter a full web address that begins with https://"),
+    ("url", "exists"): _("This page is in the list already"),
+    ("url", "empty"): _("Enter a web address or a text, or both"),
+    ("url", "long"): _("Shorten the address to 255 characters"),
+    ("text", "long"): _("Shorten the text to 50,000 characters"),
+}
+
+
+def words_for(error: FieldError) -> str:
+    """What a person reads for a service's refusal."""
+    return str(WORDS.get((error.field, error.reason), _("This cannot be used")))
+
+
+def say(form: forms.Form, error: FieldError) -> None:
+    """Put a service's refusal beside the field it is about."""
+    form.add_error(error.field if error.field in form.fields else None, words_for(error))
+
+
+def validity_choices(policy: TenantPolicy) -> list[tuple[int, Any]]:
+    """The usual periods, and the tenant's own when it is another."""
+    own = int(policy.validity.total_seconds())
+    if own in dict(VALIDITIES):
+        return VALIDITIES
+    hours, days = own // 3600, own // DAY
+    label: Any = (
+        ngettext_lazy("%d day", "%d days", days) % days
+        if own % DAY == 0
+        else ngettext_lazy("%d hour", "%d hours", hours) % hours
+    )
+    return sorted([*VALIDITIES, (own, label)])
+
+
+class InviteForm(forms.Form):
+    """*Invite a guest* (design/admin-invite.html)."""
+
+    email = forms.CharField(
+        label=_("E-mail address"),
+        max_length=320,
+        strip=False,
+        widget=forms.EmailInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "email"}
+        ),
+        error_messages={"required": _("Enter the guest’s e-mail address")},
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        strip=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    language = forms.ChoiceField(label=_("Language of the e-mail"))
+    landing = forms.ChoiceField(
+        label=_("Open after accepting"),
+        required=False,
+        help_text=_("Where the guest arrives once the invitation is redeemed"),
+    )
+    message = forms.CharField(
+        label=_("Personal message"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+    validity = forms.TypedChoiceField(label=_("Invitation expires after"), coerce=int)
+    send_mail = forms.BooleanField(
+        label=_("Send the invitation by e-mail"),
+        required=False,
+        initial=True,
+        help_text=_("Clear this to get a link that you pass on yourself"),
+    )
+
+    def __init__(self, *args: Any, policy: TenantPolicy, language: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._policy = policy
+        self._choose("language", [("en", "English"), ("nl", "Nederlands")], language)
+        pages = LandingPage.objects.order_by("name").values_list("url", "name")
+        self._choose("landing", [("", _("My access")), *pages], "")
+        self._choose("validity", validity_choices(policy), int(policy.validity.total_seconds()))
+        self.fields["message"].help_text = (
+            _("Plain text, at most 500 characters.")
+            if policy.links_in_messages
+            else _(
+                "Plain text, at most 500 characters. "
+                "Web addresses and telephone numbers are not allowed."
+            )
+        )
+
+    def _choose(self, name: str, choices: list[tuple[Any, Any]], initial: Any) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # nosec B101: for the type
+        field.choices = choices
+        field.initial = initial
+
+    def _checked(self, name: str, check: Callable[[str], str]) -> str:
+        """Every field is checked, so that all problems are shown at once."""
+        try:
+            return check(self.cleaned_data[name])
+        except FieldError as error:
+            raise forms.ValidationError(words_for(error)) from error
+
+    def clean_email(self) -> str:
+        return self._checked("email", fields.clean_address)
+
+    def clean_name(self) -> str:
+        return self._checked("name", fields.clean_display_name)
+
+    def clean_message(self) -> str:
+        return self._checked("message", lambda text: fields.clean_message(text, self._policy))
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of `invite_guest`."""
+        data = self.cleaned_data
+        return {
+            "email": data["email"],
+            "display_name": data["name"],
+            "language": data["language"],
+            "redirect_url": data["landing"],
+            "message": data["message"],
+            "validity": timedelta(seconds=data["validity"]),
+            "send_mail": data["send_mail"],
+        }
+
+
+class PolicyForm(forms.Form):
+    """The tenant's invitation policies."""
+
+    validity = forms.TypedChoiceField(
+        label=_("Invitations expire after"),
+        coerce=int,
+        help_text=_("Unless the inviter chooses otherwise"),
+    )
+    allow_links = forms.BooleanField(
+        label=_("Allow web addresses and telephone numbers in personal messages"),
+        required=False,
+        help_text=_("They are shown as text that cannot be clicked"),
+    )
+
+    def __init__(self, *args: Any, policy: TenantPolicy, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["validity"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # nosec B101: for the type
+        field.choices = validity_choices(policy)
+        field.initial = int(policy.validity.total_seconds())
+        self.fields["allow_links"].initial = policy.links_in_messages
+
+
+class LandingPageForm(forms.Form):
+    """One more page that guests may be sent to."""
+
+    name = forms.CharField(label=_("Name"), max_length=64)
+    url = forms.CharField(
+        label=_("Web address"),
+        max_length=2000,
+        widget=forms.URLInput(attrs={"placeholder": "https://"}),
+        help_text=_("Begins with https://. Only its origin counts: other pages of it work too."),
+    )
+
+
+class SetupForm(forms.Form):
+    """The first organization of an empty installation."""
+
+    name = forms.CharField(label=_("Name of the organization"), max_length=64)
+    slug = forms.CharField(
+        label=_("Short name for web addresses"),
+        max_length=60,
+        help_text=_("Small letters, digits and hyphens, for example contoso"),
+        widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+    )
+    domain = forms.CharField(
+        label=_("Mail domain"),
+        max_length=253,
+        required=False,
+        help_text=_("For example contoso.example"),
+    )
+    admin_address = forms.CharField(
+        label=_("Your e-mail address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    admin_name = forms.CharField(label=_("Your name"), max_length=100, required=False)

@@ -1,0 +1,141 @@
+"""The administrators' list of guests: one statement for the rows, one for the counts."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.db import connection
+from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
+from django.db.models.functions import JSONObject, Now
+from django.utils.translation import gettext_lazy as _
+
+from invitations.models import DirectoryEntry
+from invitations.states import ExternalUserState, InvitationStatus
+from tenants.models import MailKind, MailState, OutgoingMail
+
+PAGE = 50
+CAP = 1000
+EXPIRES_SOON = timedelta(days=3)
+ATTENTION = "attention"
+STATES = {
+    "pending": _("Pending acceptance"),
+    "accepted": _("Accepted"),
+    "not_delivered": _("Not delivered"),
+    "expired": _("Expired"),
+    "declined": _("Declined"),
+    "revoked": _("Revoked"),
+}
+
+
+def _state() -> Case:
+    """The one state a row is shown with; the clock is asked, nothing is stored."""
+    accepted = Q(external_user_state=ExternalUserState.ACCEPTED)
+    unended = Q(invitation__status=InvitationStatus.PENDING_ACCEPTANCE)
+    live = unended & Q(invitation__expires_at__gt=Now())
+    failed = OutgoingMail.objects.filter(
+        about=OuterRef("invitation_id"), kind=MailKind.INVITATION, state=MailState.FAILED
+    )
+    return Case(
+        When(accepted, then=Value("accepted")),
+        When(live & Exists(failed), then=Value("not_delivered")),
+        When(live, then=Value("pending")),
+        When(unended, then=Value("expired")),
+        When(invitation__status=InvitationStatus.DECLINED, then=Value("declined")),
+        default=Value("revoked"),
+        output_field=CharField(),
+    )
+
+
+def _in_state(state: str) -> Any:
+    """Guests in one state of `STATES`, in need of attention, or all of them for ""."""
+    answers: dict[str, Any] = {"state": _state()}
+    guests: Any = DirectoryEntry.objects.present().guests().annotate(**answers)
+    soon = Q(state="pending", invitation__expires_at__lte=Now() + EXPIRES_SOON)
+    if state == ATTENTION:
+        return guests.filter(soon | Q(state="not_delivered"))
+    if state == "expiring":
+        return guests.filter(soon)
+    return guests.filter(state=state) if state else guests
+
+
+def count_guests() -> dict[str, int]:
+    """How many guests are in each state ("" for all, "expiring"), each counted up to `CAP` + 1."""
+    keys = ["", *STATES, "expiring"]
+    counted = [_in_state(key).order_by().values("pk")[: CAP + 1].query for key in keys]
+    parts, params = zip(*(query.sql_with_params() for query in counted), strict=True)
+    # Built from our own querysets only; values travel as parameters.
+    counts = [f"(SELECT COUNT(*) FROM ({part}) AS counted)" for part in parts]  # noqa: S608  # nosec B608
+    with connection.cursor() as cursor:
+        sql = "SELECT " + ", ".join(counts)
+        cursor.execute(sql, [value for values in params for value in values])
+        return dict(zip(keys, cursor.fetchone(), strict=True))
+
+
+def capped(number: int) -> str:
+    """`412`, or `1,000+` beyond the cap."""
+    return f"{CAP:,}+" if number > CAP else str(number)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of guests, newest invitation first, with markers towards its neighbours."""
+
+    guests: list[DirectoryEntry]
+    next_marker: str
+    previous_marker: str
+
+
+def _mail() -> Any:
+    """The newest mail of the invitation as a small object, in the same statement."""
+    newest = OutgoingMail.objects.filter(
+        about=OuterRef("invitation_id"), kind=MailKind.INVITATION
+    ).order_by("-id")
+    fields = ("state", "answer_code", "answer", "due_at", "attempts")
+    return newest.values(mail=JSONObject(**{name: name for name in fields}))[:1]
+
+
+def _marker(entry: DirectoryEntry, direction: str) -> str:
+    return signing.dumps([direction, entry.invited_at.isoformat(), str(entry.pk)], salt="guests")
+
+
+def _from_marker(guests: Any, marker: str) -> tuple[Any, bool]:
+    """The rows beyond the marker, and whether they are read backwards; a bad one is the start."""
+    try:
+        direction, at, pk = signing.loads(marker, salt="guests")
+    except signing.BadSignature:
+        return guests.order_by("-invited_at", "-id"), False
+    if direction == "before":
+        newer = Q(invited_at__gt=at) | Q(invited_at=at, pk__gt=pk)
+        return guests.filter(newer).order_by("invited_at", "id"), True
+    older = Q(invited_at__lt=at) | Q(invited_at=at, pk__lt=pk)
+    return guests.filter(older).order_by("-invited_at", "-id"), False
+
+
+def guest_page(*, state: str = "", search: str = "", marker: str = "") -> Page:
+    """A page of at most `PAGE` guests; `marker` comes from a page before."""
+    guests = _in_state(state).select_related("invitation", "invitation__invited_by")
+    guests = guests.annotate(mail=_mail())
+    if search:
+        guests = guests.matching(search)
+    ordered, backwards = _from_marker(guests, marker)
+    rows = list(ordered[: PAGE + 1])
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    if backwards:
+        rows.reverse()
+    has_next, has_previous = (bool(marker), more) if backwards else (more, bool(marker))
+    return Page(
+        rows,
+        next_marker=_marker(rows[-1], "after") if rows and has_next else "",
+        previous_marker=_marker(rows[0], "before") if rows and has_previous else "",
+    )
+
+
+def find_guest(pk: UUID) -> DirectoryEntry | None:
+    """One guest with what a row shows."""
+    guests = _in_state("").annotate(mail=_mail())
+    found: DirectoryEntry | None = (
+        guests.select_related("invitation", "invitation__invited_by").filter(pk=pk).first()
+    )
+    return found

@@ -1,0 +1,124 @@
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Concat, Lower, Now
+
+from invitations.permissions import Role
+from invitations.states import CreationType, ExternalUserState
+from tenants.models import Account, UserType
+
+
+class DirectoryQuerySet(models.QuerySet["DirectoryEntry"]):
+    def present(self) -> "DirectoryQuerySet":
+        """Not deleted."""
+        return self.filter(deleted_at__isnull=True)
+
+    def guests(self) -> "DirectoryQuerySet":
+        return self.filter(user_type=UserType.GUEST)
+
+    def matching(self, text: str) -> "DirectoryQuerySet":
+        """Whose name or address contains the text, whatever its case."""
+        return self.filter(search__contains=text.lower())
+
+
+class DirectoryEntry(models.Model):
+    """One person in this tenant's directory, guest or member, from the invitation on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user_type = models.CharField(max_length=8, choices=UserType.choices, default=UserType.GUEST)
+    display_name = models.CharField(max_length=100, blank=True)
+    # Canonical (`tenants.addresses`). Empty where it would clash with another object (3.4 b).
+    address = models.CharField(max_length=254, blank=True)
+    # No constraint towards public: a thousand tenants would hang thousands of triggers on it.
+    account = models.ForeignKey(
+        Account,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="+",
+    )
+    external_user_state = models.CharField(
+        max_length=20,
+        choices=ExternalUserState.choices,
+        default=ExternalUserState.PENDING_ACCEPTANCE,
+    )
+    state_changed_at = models.DateTimeField(db_default=Now())
+    creation_type = models.CharField(
+        max_length=12, choices=CreationType.choices, default=CreationType.INVITATION
+    )
+    enabled = models.BooleanField(default=True)
+    language = models.CharField(max_length=10, blank=True)
+    # The newest invitation, so that a list needs one join instead of a look-up a row.
+    invitation = models.OneToOneField(
+        "invitations.Invitation",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
+    invited_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    search = models.GeneratedField(
+        expression=Lower(Concat("display_name", Value(" "), "address")),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+
+    # Answered along with the look-up by `access` and `guestlist`.
+    roles: Sequence[str] = ()
+    state = ""
+    mail: Mapping[str, Any] | None = None
+
+    objects: ClassVar[DirectoryQuerySet] = DirectoryQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["address"],
+                condition=Q(deleted_at__isnull=True) & ~Q(address=""),
+                name="entry_one_an_address",
+            ),
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(deleted_at__isnull=True, account__isnull=False),
+                name="entry_one_an_account",
+            ),
+            models.CheckConstraint(
+                condition=Q(external_user_state=ExternalUserState.PENDING_ACCEPTANCE)
+                | Q(account__isnull=False),
+                name="entry_accepted_has_account",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["-invited_at", "-id"], name="entry_newest_first"),
+            GinIndex(OpClass("search", name="gin_trgm_ops"), name="entry_search"),
+        )
+
+    def __str__(self) -> str:
+        return self.display_name or self.address
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.external_user_state == ExternalUserState.ACCEPTED
+
+
+class RoleAssignment(models.Model):
+    """A role somebody has in this tenant."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    entry = models.ForeignKey(DirectoryEntry, models.CASCADE, related_name="role_assignments")
+    role = models.CharField(max_length=24, choices=Role.choices)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["entry", "role"], name="role_once_an_entry"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} for {self.entry_id}"

@@ -1,0 +1,49 @@
+import uuid
+from datetime import timedelta
+
+from django.db import models
+from django.db.models import Q
+
+SHORTEST_VALIDITY = timedelta(hours=1)
+LONGEST_VALIDITY = timedelta(days=30)
+
+
+class TenantPolicy(models.Model):
+    """What the tenant's administrators decided. One row, made with the tenant."""
+
+    id = models.BooleanField(primary_key=True, default=True)
+    validity = models.DurationField(default=timedelta(days=7))
+    links_in_messages = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(id=True), name="policy_one_row"),
+            models.CheckConstraint(
+                condition=Q(validity__gte=SHORTEST_VALIDITY, validity__lte=LONGEST_VALIDITY),
+                name="policy_validity_in_bounds",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return "policy"
+
+
+class LandingPage(models.Model):
+    """A page guests may be sent to; its origin is registered by its being here (C07)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=64)
+    url = models.CharField(max_length=2000)
+    origin = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["url"], name="landing_page_once"),
+            models.CheckConstraint(
+                condition=Q(url__startswith="https://", origin__startswith="https://"),
+                name="landing_page_is_https",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,36 @@
+"""What each role may do in its tenant. Pure."""
+
+from collections.abc import Iterable
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(TextChoices):
+    ADMINISTRATOR = "administrator", _("Administrator")
+    USER_ADMINISTRATOR = "user_administrator", _("User administrator")
+    GUEST_INVITER = "guest_inviter", _("Guest inviter")
+    AUDITOR = "auditor", _("Auditor")
+
+
+class Permission(TextChoices):
+    VIEW_GUESTS = "view_guests"
+    INVITE_GUESTS = "invite_guests"
+    MANAGE_INVITATIONS = "manage_invitations"
+    MANAGE_POLICIES = "manage_policies"
+    MANAGE_PRIVACY = "manage_privacy"
+
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.ADMINISTRATOR: frozenset(Permission),
+    Role.USER_ADMINISTRATOR: frozenset(
+        {Permission.VIEW_GUESTS, Permission.INVITE_GUESTS, Permission.MANAGE_INVITATIONS}
+    ),
+    Role.GUEST_INVITER: frozenset({Permission.VIEW_GUESTS, Permission.INVITE_GUESTS}),
+    Role.AUDITOR: frozenset({Permission.VIEW_GUESTS}),
+}
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    """Everything that any of these roles grants."""
+    return frozenset().union(*(GRANTS[Role(role)] for role in roles))

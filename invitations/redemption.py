@@ -1,0 +1,153 @@
+"""Using a ticket: who holds it, whether it is alive, and tying the guest to an account."""
+
+import uuid
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Value
+from django.db.models.functions import Now
+
+from invitations import audit, tickets
+from invitations.errors import (
+    AlreadyGuestError,
+    TicketInvalidError,
+    WrongAccountError,
+)
+from invitations.models import AuditAction, DirectoryEntry, Invitation, LandingPage
+from invitations.states import ExternalUserState, InvitationStatus
+from tenants import schema
+from tenants.models import Account, Membership, UserType
+
+
+def link_for(invitation: Invitation) -> str:
+    """The address that goes into the mail: made from id, serial and key whenever it is needed."""
+    return schema.absolute_url(link_path(invitation, tickets.Purpose.REDEEM))
+
+
+def unwanted_link_for(invitation: Invitation) -> str:
+    """The address for declining, reporting and blocking; it redeems nothing."""
+    return schema.absolute_url(link_path(invitation, tickets.Purpose.UNWANTED))
+
+
+def link_path(invitation: Invitation, purpose: tickets.Purpose) -> str:
+    """The path of a link for one purpose, in the tenant we are in."""
+    tenant = schema.current_tenant()
+    ticket = tickets.Ticket(invitation.pk, invitation.serial, purpose)
+    text = tickets.seal(ticket, schema_name=tenant.schema_name)
+    page = "redeem" if purpose is tickets.Purpose.REDEEM else "unwanted"
+    return schema.tenant_path(tenant, f"invitations:{page}", ticket=text)
+
+
+def _with_proof(account: Account | None) -> dict[str, Any]:
+    """Questions answered along with the look-up, so that they cost no statement of their own."""
+    landing = LandingPage.objects.filter(origin=OuterRef("redirect_origin"))
+    if account is None:
+        return {"is_proved": Value(False), "may_land": Exists(landing)}
+    proved = EmailAddress.objects.filter(
+        user_id=account.pk, email=OuterRef("entry__address"), verified=True
+    )
+    other_entry = DirectoryEntry.objects.present().filter(account_id=account.pk)
+    return {
+        "is_proved": Exists(proved),
+        "is_here_already": Exists(other_entry.exclude(pk=OuterRef("entry_id"))),
+        "may_land": Exists(landing),
+    }
+
+
+def find(
+    ticket: tickets.Ticket, *, account: Account | None = None, lock: bool = False
+) -> Invitation:
+    """The invitation this ticket names, alive or completed; `TicketInvalidError` otherwise.
+
+    Comes with `is_live`, `may_land` and, for an account, `is_proved` and `is_here_already`.
+    A disabled or deleted entry has no living ticket.
+    """
+    invitations = Invitation.objects.with_clock().filter(
+        pk=ticket.invitation_id,
+        serial=ticket.serial,
+        entry__deleted_at__isnull=True,
+        entry__enabled=True,
+    )
+    if lock:
+        invitations = invitations.select_for_update(of=("self", "entry"))
+    invitation = (
+        invitations.select_related("entry", "invited_by").annotate(**_with_proof(account)).first()
+    )
+    if invitation is None or not (
+        invitation.is_live or invitation.status == InvitationStatus.COMPLETED
+    ):
+        raise TicketInvalidError
+    return invitation
+
+
+def is_redeemed_by(invitation: Invitation, account: Account | None) -> bool:
+    """Whether this invitation is over because exactly this account redeemed it (T05)."""
+    return (
+        invitation.status == InvitationStatus.COMPLETED
+        and account is not None
+        and invitation.entry.account_id == account.pk
+    )
+
+
+@transaction.atomic
+def note_replay(invitation: Invitation) -> None:
+    """A used ticket was opened again: nothing changes, the audit says so (T05)."""
+    audit.record(AuditAction.INVITATION_REPLAYED, actor=None, invitation=invitation)
+
+
+def check_usable(invitation: Invitation) -> None:
+    """Raise unless the account it was looked up for may redeem this invitation now.
+
+    `TicketInvalidError` when it is used up, `WrongAccountError` without proof of the invited
+    address (T10), `AlreadyGuestError` when the account is in this directory as somebody else.
+    """
+    if not invitation.is_live:
+        raise TicketInvalidError
+    if not invitation.is_proved:
+        raise WrongAccountError
+    if invitation.is_here_already:
+        raise AlreadyGuestError
+
+
+def complete(invitation: Invitation, *, account: Account, consent_id: uuid.UUID) -> None:
+    """Tie the locked invitation's guest to the account. Runs in the caller's transaction."""
+    entry = invitation.entry
+    entry.account = account
+    entry.external_user_state = ExternalUserState.ACCEPTED
+    entry.state_changed_at = Now()
+    if not entry.display_name:
+        entry.display_name = account.display_name
+    entry.save(update_fields=["account", "external_user_state", "state_changed_at", "display_name"])
+    invitation.move_to(InvitationStatus.COMPLETED)
+    _remember_membership(entry, account)
+    audit.record(
+        AuditAction.INVITATION_COMPLETED,
+        actor=entry,
+        invitation=invitation,
+        consent=str(consent_id),
+    )
+
+
+def _remember_membership(entry: DirectoryEntry, account: Account) -> None:
+    membership = Membership(
+        account=account,
+        tenant=schema.current_tenant(),
+        entry_id=entry.pk,
+        user_type=entry.user_type,
+    )
+    Membership.objects.bulk_create(
+        [membership],
+        update_conflicts=True,
+        unique_fields=["account", "tenant"],
+        update_fields=["entry_id", "user_type", "since"],
+    )
+
+
+def destination_of(invitation: Invitation) -> str:
+    """Where the guest goes once this is redeemed: checked again now, not when it was sent (C07)."""
+    if invitation.redirect_url and invitation.may_land:
+        return invitation.redirect_url
+    if invitation.entry.user_type == UserType.MEMBER:
+        return schema.path_of(schema.current_tenant())
+    return schema.public_path("organizations")

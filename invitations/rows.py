@@ -1,0 +1,180 @@
+"""A guest as a row of the list: words for states, and what may be done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from invitations.guestlist import STATES
+from invitations.models import DirectoryEntry, Invitation
+from invitations.redirects import host_of
+from invitations.states import EndReason
+from tenants import schema
+from tenants.addresses import unicode_address
+from tenants.models import MailState, UserType
+
+MAIL_TAGS = {
+    MailState.ACCEPTED: "ok",
+    MailState.WAITING: "wait",
+    MailState.HELD: "wait",
+    MailState.FAILED: "bad",
+}
+
+
+def short_date(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "j M Y")
+
+
+def time_left(until: datetime) -> str:
+    """`Expires in 9 days`, in the largest unit that fits."""
+    left = until - timezone.now()
+    if left.days > 0:
+        return ngettext("Expires in %(number)s day", "Expires in %(number)s days", left.days) % {
+            "number": left.days
+        }
+    hours = max(int(left.total_seconds() // 3600), 1)
+    return ngettext("Expires in %(number)s hour", "Expires in %(number)s hours", hours) % {
+        "number": hours
+    }
+
+
+@dataclass(frozen=True)
+class GuestRow:
+    """What the list, and the pages about one guest, show of an entry."""
+
+    entry: DirectoryEntry
+
+    @property
+    def id(self) -> Any:
+        return self.entry.pk
+
+    @property
+    def invitation(self) -> Invitation | None:
+        return self.entry.invitation
+
+    @property
+    def display_name(self) -> str:
+        return self.entry.display_name
+
+    @property
+    def address(self) -> str:
+        return self.entry.address
+
+    @property
+    def readable_address(self) -> str:
+        """With the domain in its own script; empty when that is the address itself (M05)."""
+        readable = unicode_address(self.entry.address)
+        return "" if readable == self.entry.address else readable
+
+    @property
+    def user_type(self) -> str:
+        return UserType(self.entry.user_type).label.__str__()
+
+    @property
+    def state(self) -> str:
+        return str(self.entry.state)
+
+    @property
+    def state_label(self) -> str:
+        return str(STATES[self.state])
+
+    @property
+    def _mail(self) -> dict[str, Any]:
+        return getattr(self.entry, "mail", None) or {}
+
+    @property
+    def state_note(self) -> str:
+        invitation = self.invitation
+        if self.state == "accepted":
+            return _("Since %(date)s") % {"date": short_date(self.entry.state_changed_at)}
+        if invitation is None:
+            return ""
+        if self.state == "pending":
+            return time_left(invitation.expires_at)
+        if self.state == "not_delivered":
+            return " ".join(
+                str(part)
+                for part in (self._mail.get("answer_code"), self._mail.get("answer"))
+                if part
+            )
+        return self._ending(invitation)
+
+    def _ending(self, invitation: Invitation) -> str:
+        at = invitation.ended_at or invitation.expires_at
+        if invitation.end_reason == EndReason.REPLACED:
+            return _("Replaced on %(date)s") % {"date": short_date(at)}
+        return _("On %(date)s") % {"date": short_date(at)}
+
+    @property
+    def mail_label(self) -> str:
+        if self.invitation and not self.invitation.send_mail:
+            return _("No mail: link passed on")
+        if self.state == "not_delivered" or not self._mail:
+            return ""
+        label = str(MailState(self._mail["state"]).label)
+        if self._mail["state"] == MailState.WAITING:
+            at = parse_datetime(self._mail["due_at"])
+            next_try = date_format(timezone.localtime(at), "H:i") if at else ""
+            code = self._mail.get("answer_code") or ""
+            return _("Mail waiting (%(code)s), next try %(time)s") % {
+                "code": code or self._mail.get("answer") or "–",
+                "time": next_try,
+            }
+        return label
+
+    @property
+    def mail_tag(self) -> str:
+        return MAIL_TAGS.get(self._mail.get("state"), "") if self.mail_label else ""  # type: ignore[arg-type]
+
+    @property
+    def redirect_host(self) -> str:
+        return host_of(self.invitation.redirect_url) if self.invitation else ""
+
+    @property
+    def invited_at(self) -> datetime:
+        return self.entry.invited_at
+
+    @property
+    def invited_by(self) -> str:
+        inviter = self.invitation.invited_by if self.invitation else None
+        return str(inviter) if inviter else ""
+
+    @property
+    def can_resend(self) -> bool:
+        return self.state in {"pending", "not_delivered", "expired"}
+
+    @property
+    def can_revoke(self) -> bool:
+        return self.state in {"pending", "not_delivered", "expired"}
+
+    @property
+    def can_copy_link(self) -> bool:
+        return self.state in {"pending", "not_delivered"}
+
+    @property
+    def can_invite_again(self) -> bool:
+        return self.state in {"revoked", "declined"}
+
+    def _url(self, page: str) -> str:
+        return schema.tenant_path(
+            schema.current_tenant(), f"invitations:{page}", entry_id=self.entry.pk
+        )
+
+    @property
+    def resend_url(self) -> str:
+        return self._url("resend")
+
+    invite_again_url = resend_url
+
+    @property
+    def revoke_url(self) -> str:
+        return self._url("revoke")
+
+    @property
+    def link_url(self) -> str:
+        return self._url("link")

@@ -1,0 +1,171 @@
+"""Inviting somebody: directory entry, invitation, audit event and promised mail at one stroke."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from invitations import audit
+from invitations.errors import (
+    FieldError,
+    GuestAlreadyAcceptedError,
+    GuestAlreadyInvitedError,
+    InvitingNotAllowedError,
+)
+from invitations.models import (
+    AuditAction,
+    DirectoryEntry,
+    Invitation,
+    RoleAssignment,
+    TenantPolicy,
+)
+from invitations.permissions import Permission, Role, permissions_of
+from invitations.redirects import origin_of
+from invitations.services import fields
+from invitations.states import EndReason, InvitationStatus
+from tenants import schema
+from tenants.mail import blocks, outbox
+from tenants.models import MailKind, MailState, OutgoingMail, UserType
+
+
+def may_invite(inviter: DirectoryEntry | None) -> bool:
+    """Whether this entry's roles allow inviting; None is the operator, who may."""
+    if inviter is None:
+        return True
+    roles = inviter.role_assignments.values_list("role", flat=True)
+    return inviter.enabled and Permission.INVITE_GUESTS in permissions_of(roles)
+
+
+def announce(invitation: Invitation) -> OutgoingMail | None:
+    """Promise the invitation's mail in this transaction, and wake the workers after it."""
+    if not invitation.send_mail:
+        return None
+    tenant = schema.current_tenant()
+    mail = outbox.promise_mail(
+        tenant=tenant,
+        kind=MailKind.INVITATION,
+        about=invitation.pk,
+        serial=invitation.serial,
+    )
+    if blocks.is_blocked(tenant=tenant, address=invitation.entry.address):
+        mail.state = MailState.HELD
+        mail.save(update_fields=["state"])
+        return mail
+    outbox.wake()
+    return mail
+
+
+def open_invitation(
+    entry: DirectoryEntry,
+    *,
+    invited_by: DirectoryEntry | None,
+    redirect_url: str,
+    message: str,
+    language: str,
+    send_mail: bool,
+    validity: timedelta,
+) -> Invitation:
+    """The row itself, valid from now by the database's clock, as the entry's newest."""
+    invitation = Invitation.objects.create(
+        entry=entry,
+        invited_by=invited_by,
+        redirect_url=redirect_url,
+        redirect_origin=origin_of(redirect_url) if redirect_url else "",
+        message=message,
+        language=language,
+        send_mail=send_mail,
+        expires_at=Now() + validity,
+    )
+    entry.invitation, entry.invited_at = invitation, Now()
+    entry.save(update_fields=["invitation", "invited_at"])
+    return invitation
+
+
+def _make_room(entry: DirectoryEntry) -> None:
+    """End what is open and over; refuse when it is open and live (T07)."""
+    previous = Invitation.objects.filter(entry=entry).open().with_clock().first()
+    if previous is None:
+        return
+    if previous.is_live:
+        raise GuestAlreadyInvitedError(entry.pk)
+    previous.move_to(InvitationStatus.REVOKED, reason=EndReason.EXPIRED)
+
+
+def _entry_for(address: str, *, display_name: str, user_type: UserType) -> DirectoryEntry:
+    """The locked entry with this address, made when there is none."""
+    entry, made = (
+        DirectoryEntry.objects.present()
+        .select_for_update()
+        .get_or_create(
+            address=address, defaults={"display_name": display_name, "user_type": user_type}
+        )
+    )
+    if entry.is_accepted:
+        raise GuestAlreadyAcceptedError(entry.pk)
+    if not made and display_name and display_name != entry.display_name:
+        entry.display_name = display_name
+        entry.save(update_fields=["display_name"])
+    return entry
+
+
+@transaction.atomic
+def invite_guest(
+    *,
+    email: str,
+    invited_by: DirectoryEntry | None,
+    display_name: str = "",
+    language: str = "",
+    redirect_url: str = "",
+    message: str = "",
+    validity: timedelta | None = None,
+    send_mail: bool = True,
+    user_type: UserType = UserType.GUEST,
+    roles: Iterable[Role] = (),
+) -> Invitation:
+    """Open an invitation and promise its mail in the same transaction.
+
+    `invited_by` None is the operator. `validity` is 1 hour to 30 days, the tenant's policy when
+    None. Raises `FieldError` naming the field, `InvitingNotAllowedError`,
+    `GuestAlreadyInvitedError`, `GuestAlreadyAcceptedError`.
+    """
+    if not may_invite(invited_by):
+        raise InvitingNotAllowedError
+    policy = TenantPolicy.objects.get()
+    address = fields.clean_address(email)
+    entry_name = fields.clean_display_name(display_name)
+    clean_message = fields.clean_message(message, policy)
+    clean_redirect = fields.clean_redirect(redirect_url)
+    clean_validity = fields.clean_validity(validity, policy)
+    chosen_language = clean_language(language)
+    entry = _entry_for(address, display_name=entry_name, user_type=user_type)
+    _make_room(entry)
+    invitation = open_invitation(
+        entry,
+        invited_by=invited_by,
+        redirect_url=clean_redirect,
+        message=clean_message,
+        language=chosen_language,
+        send_mail=send_mail,
+        validity=clean_validity,
+    )
+    for role in roles:
+        RoleAssignment.objects.get_or_create(entry=entry, role=role)
+    audit.record(
+        AuditAction.GUEST_INVITED,
+        actor=invited_by,
+        invitation=invitation,
+        user_type=user_type,
+        mail=send_mail,
+    )
+    announce(invitation)
+    return invitation
+
+
+def clean_language(language: str) -> str:
+    """A language Foyer speaks; the tenant's when none is named, `FieldError` for another."""
+    chosen = language or schema.current_tenant().language
+    if chosen not in dict(settings.LANGUAGES):
+        raise FieldError("language", "language")
+    return chosen

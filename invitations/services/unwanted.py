@@ -1,0 +1,41 @@
+"""What the person invited may answer without an account: no, never again, and this is abuse."""
+
+from django.db import transaction
+
+from invitations import audit
+from invitations.models import AuditAction, Invitation
+from invitations.states import OPEN, EndReason, InvitationStatus
+from tenants import schema
+from tenants.mail import blocks
+
+
+@transaction.atomic
+def decline_invitation(invitation: Invitation) -> None:
+    """Say no; saying it twice is saying it once."""
+    locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    if locked.status not in OPEN:
+        return
+    locked.move_to(InvitationStatus.DECLINED, reason=EndReason.BY_GUEST)
+    audit.record(AuditAction.INVITATION_DECLINED, actor=None, invitation=locked)
+
+
+@transaction.atomic
+def report_invitation(invitation: Invitation, *, reason: str) -> None:
+    """Tell the tenant's administrators; `reason` is what the person wrote, at most 500 characters."""
+    audit.record(
+        AuditAction.INVITATION_REPORTED, actor=None, invitation=invitation, reason=reason[:500]
+    )
+
+
+@transaction.atomic
+def block_sender(invitation: Invitation) -> None:
+    """No more invitation mail of this tenant to this address."""
+    blocks.block(tenant=schema.current_tenant(), address=invitation.entry.address)
+    audit.record(AuditAction.SENDER_BLOCKED, actor=None, invitation=invitation)
+
+
+@transaction.atomic
+def unblock_sender(invitation: Invitation) -> None:
+    """Take the block back."""
+    blocks.unblock(tenant=schema.current_tenant(), address=invitation.entry.address)
+    audit.record(AuditAction.SENDER_UNBLOCKED, actor=None, invitation=invitation)

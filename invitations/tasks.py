@@ -1,0 +1,89 @@
+"""What workers do. The rows are the promise: a task that never comes loses nothing."""
+
+import logging
+import time
+
+from celery import shared_task
+from django.core.mail import EmailMultiAlternatives
+
+from invitations import messages
+from invitations.models import Invitation
+from tenants import schema
+from tenants.mail import outbox
+from tenants.mail.transport import Answer, MailConnection, MailServerAwayError, Outcome
+from tenants.models import MailKind, MailState, OutgoingMail, TenantStatus
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name=outbox.DELIVER_TASK)
+def deliver_due_mail() -> int:
+    """Send what is due, in chunks over one connection; return how many mails the server took."""
+    taken = 0
+    with MailConnection() as connection:
+        while chunk := OutgoingMail.objects.claim(limit=outbox.CHUNK, lease=outbox.LEASE):
+            try:
+                taken += _deliver_chunk(chunk, connection)
+            except MailServerAwayError as error:
+                log.warning("the mail server is away: %s", error)
+                break
+    return taken
+
+
+def _deliver_chunk(chunk: list[OutgoingMail], connection: MailConnection) -> int:
+    taken = 0
+    deadline = time.monotonic() + outbox.CHUNK_SECONDS
+    for position, mail in enumerate(chunk):
+        if time.monotonic() > deadline:
+            outbox.release(chunk[position:])
+            break
+        try:
+            taken += _deliver(mail, connection)
+        except MailServerAwayError as error:
+            for waiting in chunk[position:]:
+                outbox.postpone(waiting, error.answer)
+            raise
+    return taken
+
+
+def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
+    """One mail, from its row to the server's answer in its row; True when the server took it."""
+    if mail.tenant.status != TenantStatus.ACTIVE:
+        outbox.cancel(mail)
+        return False
+    with schema.in_tenant(mail.tenant):
+        message = _render(mail)
+        if message is None:
+            return False
+        answer = connection.deliver(message)
+        outbox.settle(mail, answer)
+        _tell_inviter(mail)
+    return answer.outcome is Outcome.ACCEPTED
+
+
+def _render(mail: OutgoingMail) -> EmailMultiAlternatives | None:
+    """The mail, or None when it was cancelled or put aside instead."""
+    try:
+        message = messages.render(mail, mail.tenant)
+    except Exception as error:  # one mail that cannot be rendered stops no other (F08)
+        log.exception("mail %s of %s cannot be rendered", mail.pk, mail.tenant.slug)
+        answer = Answer(Outcome.LATER, None, type(error).__name__)
+        outbox.postpone(mail, answer, give_up_after=outbox.POISONED_AFTER)
+        return None
+    if message is None:
+        outbox.cancel(mail)
+    return message
+
+
+def _tell_inviter(mail: OutgoingMail) -> None:
+    """An invitation that could not be delivered comes back to who sent it (F06)."""
+    if mail.kind != MailKind.INVITATION or mail.state != MailState.FAILED:
+        return
+    invitation = Invitation.objects.filter(pk=mail.about, invited_by__isnull=False).first()
+    if invitation:
+        outbox.promise_mail(
+            tenant=mail.tenant,
+            kind=MailKind.UNDELIVERED,
+            about=invitation.pk,
+            serial=mail.serial,
+        )

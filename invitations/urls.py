@@ -1,0 +1,19 @@
+from django.urls import path
+
+from invitations.views import portal, redeem, settings, unwanted
+
+app_name = "invitations"
+
+urlpatterns = [
+    path("", redeem.home, name="home"),
+    path("redeem/at/<slug:handle>/", redeem.landing, name="landing"),
+    path("redeem/<str:ticket>", redeem.redeem, name="redeem"),
+    path("unwanted/at/<slug:handle>/", unwanted.choices, name="unwanted_choices"),
+    path("unwanted/<str:ticket>", unwanted.unwanted, name="unwanted"),
+    path("guests/", portal.guests, name="guests"),
+    path("guests/invite/", portal.invite, name="invite"),
+    path("guests/<uuid:entry_id>/resend/", portal.resend, name="resend"),
+    path("guests/<uuid:entry_id>/revoke/", portal.revoke, name="revoke"),
+    path("guests/<uuid:entry_id>/link/", portal.link, name="link"),
+    path("settings/invitations/", settings.policies, name="policies"),
+]

@@ -1,0 +1,208 @@
+"""The tenant's web admin: guests and what happens to their invitations."""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from invitations import guestlist, redemption
+from invitations.access import Viewer, require
+from invitations.errors import FieldError, GuestAlreadyInvitedError, TransitionError
+from invitations.forms import InviteForm, say
+from invitations.messages import from_header
+from invitations.models import Invitation, TenantPolicy
+from invitations.permissions import Permission
+from invitations.rows import GuestRow
+from invitations.services.invite import invite_guest
+from invitations.services.manage import note_link_shown, resend_invitation, revoke_invitation
+from tenants import schema
+from tenants.addresses import unicode_address
+from tenants.words import mixes_lookalikes
+
+
+def _guest(entry_id: UUID) -> GuestRow:
+    """The guest of this tenant with this id, or the 404 of an id that never existed (N01)."""
+    entry = guestlist.find_guest(entry_id)
+    if entry is None:
+        raise Http404
+    return GuestRow(entry)
+
+
+def _page_url(**asked: str) -> str:
+    query = urlencode({name: value for name, value in asked.items() if value})
+    path = schema.tenant_path(schema.current_tenant(), "invitations:guests")
+    return f"{path}?{query}" if query else path
+
+
+def _tabs(counts: dict[str, int], current: str) -> list[dict[str, Any]]:
+    labels = {"": _("All")} | {key: str(label) for key, label in guestlist.STATES.items()}
+    return [
+        {
+            "key": key,
+            "label": label,
+            "count_label": guestlist.capped(counts[key]),
+            "url": _page_url(state=key),
+            "is_current": key == current,
+        }
+        for key, label in labels.items()
+    ]
+
+
+def _attention(counts: dict[str, int]) -> dict[str, Any] | None:
+    expiring, undelivered = counts["expiring"], counts["not_delivered"]
+    if not expiring and not undelivered:
+        return None
+    url = _page_url(state=guestlist.ATTENTION)
+    return {"expiring": expiring, "undelivered": undelivered, "url": url}
+
+
+@require_safe
+@require(Permission.VIEW_GUESTS)
+def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """The list: states with counts, search, newest invitation first."""
+    state = request.GET.get("state", "")
+    if state not in {"", guestlist.ATTENTION, *guestlist.STATES}:
+        raise Http404
+    query = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    page = guestlist.guest_page(state=state, search=query, marker=request.GET.get("at", ""))
+    counts = guestlist.count_guests()
+
+    def beyond(marker: str) -> str:
+        return _page_url(state=state, q=query, at=marker) if marker else ""
+
+    context = {
+        "section": "guests",
+        "person": viewer,
+        "may_invite": viewer.may(Permission.INVITE_GUESTS),
+        "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
+        "guests": [GuestRow(entry) for entry in page.guests],
+        "counts": _tabs(counts, state),
+        "state": state,
+        "query": query,
+        "total_label": guestlist.capped(counts[""]),
+        "page": {
+            "next_url": beyond(page.next_marker),
+            "previous_url": beyond(page.previous_marker),
+        },
+        "attention": _attention(counts),
+        "invite_url": schema.tenant_path(schema.current_tenant(), "invitations:invite"),
+        "is_empty": not counts[""],
+    }
+    return render(request, "invitations/guests.html", context)
+
+
+def _preview(viewer: Viewer) -> dict[str, str]:
+    """What the guest will read, for the aside of the form."""
+    tenant = schema.current_tenant()
+    sender, _at, address = from_header(tenant.name).rpartition("<")
+    return {
+        "from_name": sender.strip(' "'),
+        "from_address": address.rstrip(">"),
+        "subject": _("%(organization)s invites you") % {"organization": tenant.name},
+        "inviter": viewer.display_name or viewer.email,
+    }
+
+
+def _warn(request: HttpRequest, invitation: Invitation) -> None:
+    """Things that are allowed and that a person should look at twice (M04, M05)."""
+    entry = invitation.entry
+    if mixes_lookalikes(entry.display_name):
+        text = _("The name “%(name)s” mixes letters of scripts that look alike.")
+        messages.warning(request, text % {"name": entry.display_name})
+    readable = unicode_address(entry.address)
+    if readable != entry.address:
+        text = _("The address reads %(readable)s and is written %(address)s.")
+        messages.warning(request, text % {"readable": readable, "address": entry.address})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.INVITE_GUESTS)
+def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """*Invite a guest*: one form, one service, back to the list with the new row."""
+    tenant = schema.current_tenant()
+    posted = request.POST if request.method == "POST" else None
+    form = InviteForm(posted, policy=TenantPolicy.objects.get(), language=tenant.language)
+    existing = None
+    if posted is not None and form.is_valid():
+        try:
+            invitation = invite_guest(invited_by=viewer.entry, **form.asked())
+        except FieldError as error:
+            say(form, error)
+        except GuestAlreadyInvitedError as error:
+            found = guestlist.find_guest(error.entry_id)
+            existing = GuestRow(found) if found else None
+            form.add_error("email", _("This person is in the directory already"))
+        else:
+            return _invited(request, invitation)
+    context = {
+        "section": "guests",
+        "person": viewer,
+        "form": form,
+        "existing": existing,
+        "preview": _preview(viewer),
+    }
+    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    return render(request, "invitations/invite.html", context, status=status)
+
+
+def _invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    _warn(request, invitation)
+    if not invitation.send_mail:
+        return redirect("invitations:link", entry_id=invitation.entry_id)
+    text = _("%(guest)s is invited. The e-mail leaves within seconds.")
+    messages.success(request, text % {"guest": invitation.entry})
+    return redirect("invitations:guests")
+
+
+@require_POST
+@require(Permission.INVITE_GUESTS)
+def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
+    """A new link for the same offer; the old one is dead."""
+    row = _guest(entry_id)
+    try:
+        resend_invitation(entry=row.entry, by=viewer.entry)
+    except TransitionError:
+        text = _("%(guest)s has accepted already: there is nothing to send.")
+        messages.error(request, text % {"guest": row.entry})
+    else:
+        text = _("%(guest)s gets a new link. The old one does not work any more.")
+        messages.success(request, text % {"guest": row.entry})
+    return redirect("invitations:guests")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_INVITATIONS)
+def revoke(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
+    """Ask, then end the invitation."""
+    row = _guest(entry_id)
+    context = {"section": "guests", "person": viewer, "row": row}
+    if request.method != "POST":
+        return render(request, "invitations/revoke.html", context)
+    try:
+        revoke_invitation(entry=row.entry, by=viewer.entry)
+    except TransitionError:
+        text = _("The invitation of %(guest)s is over already.")
+        messages.error(request, text % {"guest": row.entry})
+    else:
+        text = _("The invitation of %(guest)s is revoked.")
+        messages.success(request, text % {"guest": row.entry})
+    return redirect("invitations:guests")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_INVITATIONS)
+def link(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
+    """The link to pass on: asked for by a button, because showing it is written down."""
+    row = _guest(entry_id)
+    shown = ""
+    if request.method == "POST" and row.can_copy_link and row.invitation:
+        note_link_shown(row.invitation, by=viewer.entry)
+        shown = redemption.link_for(row.invitation)
+    context = {"section": "guests", "person": viewer, "row": row, "link": shown}
+    return render(request, "invitations/link.html", context)

@@ -1,0 +1,171 @@
+"""The guest's way from the mailed link to the review page. No script, nothing changes on GET."""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.account.adapter import get_adapter
+from allauth.core import ratelimit
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.views.decorators.http import require_http_methods, require_safe
+
+from invitations import handles, redemption, tickets
+from invitations.errors import TicketInvalidError
+from invitations.messages import zone_label
+from invitations.models import Invitation
+from invitations.redirects import host_of
+from tenants import limits, schema
+from tenants.adapters import account_of, begin_code_sign_in
+from tenants.addresses import unicode_address
+from tenants.errors import too_many_requests
+from tenants.models import Account
+from tenants.words import masked_address
+
+
+def dead_ticket(request: HttpRequest) -> HttpResponse:
+    """One page for every ticket that opens nothing, and a stop to guessing (T01)."""
+    if limits.is_exceeded(request, limits.MISSED_TICKETS):
+        return too_many_requests(request, retry_after=limits.MISSED_TICKETS.seconds)
+    limits.count(request, limits.MISSED_TICKETS)
+    return render(
+        request,
+        "invitations/link_unusable.html",
+        {"person": account_of(request)},
+        status=HTTPStatus.GONE,
+    )
+
+
+def speak(request: HttpRequest, invitation: Invitation) -> None:
+    """From mail to landing page one language, unless the person chose another."""
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        translation.activate(invitation.language)
+
+
+def step(page: str, handle: handles.Handle, *, app: str = "invitations") -> str:
+    """The path of a step of this redemption."""
+    return schema.tenant_path(schema.current_tenant(), f"{app}:{page}", handle=handle.name)
+
+
+def code_page(next_path: str) -> str:
+    """Where the mailed code is typed, and where that leads."""
+    return f"{schema.public_path('account_confirm_login_code')}?{urlencode({'next': next_path})}"
+
+
+def take_over(
+    request: HttpRequest, ticket: str, *, purpose: tickets.Purpose, page: str
+) -> HttpResponse:
+    """Take the ticket out of the address bar into the browser's keeping, change nothing (T12, T13)."""
+    try:
+        tickets.unseal(ticket, schema_name=schema.current_schema(), purpose=purpose)
+    except TicketInvalidError:
+        response = dead_ticket(request)
+    else:
+        path = schema.tenant_path(
+            schema.current_tenant(), f"invitations:{page}", handle=handles.name_for(ticket)
+        )
+        response = HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
+        handles.give(response, ticket)
+    # Here alone: on a page with a form it would make browsers send “Origin: null” (C02).
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "OPTIONS"])
+def redeem(request: HttpRequest, ticket: str) -> HttpResponse:
+    """The mailed link."""
+    return take_over(request, ticket, purpose=tickets.Purpose.REDEEM, page="landing")
+
+
+def _again(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    """A used ticket: its guest goes on to the app, anybody else gets the dead page (T05)."""
+    redemption.note_replay(invitation)
+    if redemption.is_redeemed_by(invitation, account_of(request)):
+        destination = redemption.destination_of(invitation)
+        return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
+    return dead_ticket(request)
+
+
+def landing_context(invitation: Invitation) -> dict[str, Any]:
+    """What pages about an invitation show; it names no guest before they signed in (T13)."""
+    inviter = invitation.invited_by
+    tenant = schema.current_tenant()
+    return {
+        "organization_name": tenant.name,
+        "inviter_name": inviter.display_name or inviter.address if inviter else "",
+        "inviter_address": unicode_address(inviter.address) if inviter else "",
+        "masked_address": masked_address(invitation.entry.address),
+        "expires_at": invitation.expires_at,
+        "zone": zone_label(invitation.expires_at),
+        "destination": host_of(invitation.redirect_url),
+        "privacy_url": schema.tenant_path(tenant, "consent:statement"),
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def landing(request: HttpRequest, handle: str) -> HttpResponse:
+    """Who invites, to what, until when. *Continue* asks who is there."""
+    try:
+        held = handles.take(request, handle)
+        invitation = redemption.find(held.ticket)
+    except TicketInvalidError:
+        return dead_ticket(request)
+    speak(request, invitation)
+    if not invitation.is_live:
+        return _again(request, invitation)
+    if request.method == "POST":
+        return _continue(request, held)
+    unwanted = redemption.link_path(invitation, tickets.Purpose.UNWANTED)
+    context = landing_context(invitation) | {"unwanted_url": unwanted}
+    return render(request, "invitations/landing.html", context)
+
+
+def _continue(request: HttpRequest, held: handles.Handle) -> HttpResponse:
+    """With the invited address signed in, to the review; with another, say so; else a code."""
+    account = account_of(request)
+    invitation = redemption.find(held.ticket, account=account)
+    if account and not invitation.is_proved:
+        if "switch" not in request.POST:
+            return wrong_account(request, held, invitation, account)
+        get_adapter().logout(request)
+        account = None
+    if account:
+        return redirect(step("review", held, app="consent"))
+    return _send_code(request, held, invitation)
+
+
+def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitation) -> HttpResponse:
+    """A code to the invited mailbox, whoever holds the link (T10)."""
+    address = invitation.entry.address
+    if not ratelimit.consume(request, action="request_login_code", key=address):
+        return too_many_requests(request, retry_after=60)
+    begin_code_sign_in(request, address)
+    response = redirect(code_page(step("review", held, app="consent")))
+    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            invitation.language,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+def wrong_account(
+    request: HttpRequest, held: handles.Handle, invitation: Invitation, account: Account
+) -> HttpResponse:
+    """The ticket is an invitation, not a proof: name the masked address and a way out (T10)."""
+    context = landing_context(invitation) | {
+        "person": account,
+        "continue_url": step("landing", held),
+    }
+    return render(request, "invitations/wrong_account.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """`/o/<slug>/`: the list for those who may see it; it sends everybody else on to where they are."""
+    return redirect("invitations:guests")
