@@ -1,0 +1,12 @@
+from django.urls import path
+
+from consent.views import privacy, review
+
+app_name = "consent"
+
+urlpatterns = [
+    path("consent/review/<slug:handle>/", review.review, name="review"),
+    path("privacy/", privacy.statement, name="statement"),
+    path("privacy/<int:version>/", privacy.statement, name="statement_version"),
+    path("settings/privacy/", privacy.privacy, name="privacy"),
+]
