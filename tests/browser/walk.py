@@ -1,0 +1,72 @@
+"""What people do in the browser, step by step."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import axe_core_python
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Foyer
+from tests.smtp import Received
+
+CODE = re.compile(r"^\s+([A-Z0-9]{4}-[A-Z0-9]{4})\s*$", re.MULTILINE)
+LINK = re.compile(r"http://localhost:\d+/o/[\w-]+/redeem/[\w-]+")
+SCREENSHOTS = Path("test-results")
+
+
+@cache
+def axe_source() -> str:
+    folder = Path(axe_core_python.__file__).parent
+    return next(folder.rglob("axe.min.js")).read_text()
+
+
+OFF = {"enabled": False}
+
+
+def violations(page: Page, without: tuple[str, ...] = ()) -> list[str]:
+    """What axe finds on the page as it is, as short lines; `without` names rules to leave out."""
+    page.evaluate(axe_source())
+    options = json.dumps({"resultTypes": ["violations"], "rules": dict.fromkeys(without, OFF)})
+    found: dict[str, Any] = page.evaluate(f"axe.run(document, {options})")
+    return [
+        f"{page.url} {each['id']}: {json.dumps([node['target'] for node in each['nodes']])}"
+        for each in found["violations"]
+    ]
+
+
+def photograph(page: Page, name: str) -> None:
+    """Keep a picture for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def code_of(mail: Received) -> str:
+    found = CODE.search(mail.part("plain"))
+    assert found, mail.part("plain")
+    return found[1]
+
+
+def link_of(mail: Received) -> str:
+    found = LINK.search(mail.part("plain"))
+    assert found, mail.part("plain")
+    return found[0]
+
+
+def sign_in(page: Page, foyer: Foyer, address: str) -> None:
+    """By mailed code, from the start page; once for each person, then by the same cookies."""
+    if cookies := foyer.cookies.get(address):
+        page.context.add_cookies(cookies)
+        page.goto(f"{foyer.origin}/organizations/")
+        return
+    foyer.forget_mail()
+    page.goto(f"{foyer.origin}/")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("E-mail address").fill(address)
+    page.get_by_role("button", name="Send me a code").click()
+    page.get_by_label("Code").fill(code_of(foyer.mail_to(address)))
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/organizations/")
+    foyer.cookies[address] = page.context.cookies()

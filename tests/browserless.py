@@ -1,0 +1,50 @@
+"""Walking the guest's way with Django's client: what a browser sends, without one."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from invitations import redemption
+from invitations.models import Invitation
+from tenants import schema
+from tests.conftest import Place
+
+CODE = re.compile(r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", re.MULTILINE)
+
+
+def ticket_path(invitation: Invitation, place: Place) -> str:
+    """The path of the mailed link."""
+    with schema.in_tenant(place.tenant):
+        return urlsplit(redemption.link_for(invitation)).path
+
+
+def open_link(invitation: Invitation, place: Place) -> str:
+    """Open the mailed link; the path of the landing page it leads to."""
+    answer = place.client.get(ticket_path(invitation, place))
+    assert answer.status_code == 303
+    return str(answer["Location"])
+
+
+def handle_of(landing: str) -> str:
+    return landing.rstrip("/").rpartition("/")[2]
+
+
+def code_in(mail: Any) -> str:
+    """The one-time code in a mail."""
+    found = CODE.search(mail.body)
+    assert found, mail.body
+    return found[1]
+
+
+def shown_version(page: Any) -> str:
+    found = re.search(r'name="statement"[^>]*value="(\d+)"', page.content.decode())
+    assert found
+    return found[1]
+
+
+def accept(place: Place, review: str, **changed: str) -> Any:
+    """Open the review page and press Accept."""
+    page = place.client.get(review)
+    assert page.status_code == 200, page.status_code
+    data = {"statement": shown_version(page), "answer": "accept"} | changed
+    return place.client.post(review, data)

@@ -1,0 +1,190 @@
+"""The cast. Contoso invites, Fabrikam must notice nothing; alice invites, gita is invited."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from consent.review import agree
+from invitations.models import DirectoryEntry, Invitation, LandingPage
+from invitations.services.invite import invite_guest
+from invitations.services.organization import create_organization
+from invitations.tickets import Ticket
+from tenants import registry, schema
+from tenants.models import Account, Tenant
+from tests.smtp import SmtpSink
+
+ROOMS = "https://rooms.contoso.example/"
+
+
+def make_account(address: str, name: str = "") -> Account:
+    """An account that proved its address."""
+    account = Account.objects.create_user(address, display_name=name)
+    EmailAddress.objects.create(user=account, email=account.email, verified=True, primary=True)
+    return account
+
+
+def make_tenant(slug: str, name: str, admin: str) -> None:
+    """A tenant whose administrator has accepted, with one landing page."""
+    tenant, invitation = create_organization(
+        slug=slug,
+        name=name,
+        domain=f"{slug}.example",
+        admin_address=admin,
+        admin_name=admin.partition("@")[0].title(),
+        send_mail=False,
+        verified=True,
+    )
+    with schema.in_tenant(tenant):
+        agree(
+            ticket=Ticket(invitation.pk, invitation.serial),
+            account=make_account(admin),
+            shown_version=0,
+        )
+        url = f"https://rooms.{slug}.example/"
+        LandingPage.objects.create(name="Project room", url=url, origin=url.rstrip("/"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Both tenants once a run; every test rolls back to here."""
+    with django_db_blocker.unblock():
+        make_tenant("contoso", "Contoso", "alice@contoso.example")
+        make_tenant("fabrikam", "Fabrikam", "frank@fabrikam.example")
+        make_account("gita@northwind.example", "Gita Nair")
+        make_account("sam@tailspin.example", "Sam Oduya")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_over() -> Iterator[None]:
+    """No limit, no cached tenant and no schema survives a test."""
+    cache.clear()
+    registry._kept.clear()  # noqa: SLF001
+    yield
+    if connection.connection is not None:
+        schema.leave()
+
+
+@pytest.fixture
+def contoso(db: None) -> Tenant:
+    return Tenant.objects.get(slug="contoso")
+
+
+@pytest.fixture
+def fabrikam(db: None) -> Tenant:
+    return Tenant.objects.get(slug="fabrikam")
+
+
+@pytest.fixture
+def alice(db: None) -> Account:
+    """Contoso's administrator."""
+    return Account.objects.get(email="alice@contoso.example")
+
+
+@pytest.fixture
+def frank(db: None) -> Account:
+    """Fabrikam's administrator."""
+    return Account.objects.get(email="frank@fabrikam.example")
+
+
+@pytest.fixture
+def gita(db: None) -> Account:
+    """Whom everybody invites."""
+    return Account.objects.get(email="gita@northwind.example")
+
+
+@pytest.fixture
+def sam(db: None) -> Account:
+    """Somebody whom nobody invited."""
+    return Account.objects.get(email="sam@tailspin.example")
+
+
+Invite = Callable[..., Invitation]
+
+
+@pytest.fixture
+def invite(contoso: Tenant) -> Invite:
+    """Invite as the tenant's administrator: `invite()`, `invite(tenant=fabrikam, email=…)`."""
+
+    def make(
+        *, tenant: Tenant = contoso, email: str = "gita@northwind.example", **asked: Any
+    ) -> Invitation:
+        with schema.in_tenant(tenant):
+            admin = DirectoryEntry.objects.get(address__endswith=f"@{tenant.slug}.example")
+            return invite_guest(email=email, invited_by=admin, **asked)
+
+    return make
+
+
+@dataclass
+class Place:
+    """One tenant's pages for one browser."""
+
+    tenant: Tenant
+    client: Client
+
+    def path(self, name: str, **kwargs: Any) -> str:
+        return schema.tenant_path(self.tenant, name, **kwargs)
+
+    def get(self, name: str, **kwargs: Any) -> Any:
+        return self.client.get(self.path(name, **kwargs))
+
+    def post(self, name: str, data: Any = None, **kwargs: Any) -> Any:
+        return self.client.post(self.path(name, **kwargs), data or {})
+
+
+@pytest.fixture
+def at(contoso: Tenant) -> Callable[..., Place]:
+    """A browser at a tenant, signed in as somebody or as nobody."""
+
+    def make(account: Account | None = None, tenant: Tenant = contoso) -> Place:
+        client = Client(raise_request_exception=False)
+        if account:
+            client.force_login(
+                account, backend="allauth.account.auth_backends.AuthenticationBackend"
+            )
+        return Place(tenant, client)
+
+    return make
+
+
+@pytest.fixture
+def statements() -> Callable[[], CaptureQueriesContext]:
+    """Count every statement but COMMIT and what only tests add (their savepoints)."""
+
+    class Counted(CaptureQueriesContext):
+        @property
+        def sql(self) -> list[str]:
+            test_only = ("SAVEPOINT", "RELEASE SAVEPOINT", "COMMIT", "BEGIN")
+            return [
+                query["sql"]
+                for query in self.captured_queries
+                if not query["sql"].startswith(test_only)
+            ]
+
+    def start() -> CaptureQueriesContext:
+        # As in a request of its own: the schema must be set again.
+        schema.leave()
+        return Counted(connection)
+
+    return start
+
+
+@pytest.fixture
+def smtp(settings: Any) -> Iterator[SmtpSink]:
+    """A real SMTP server on loopback that Foyer's mail goes to; its answers can be scripted."""
+    with SmtpSink() as sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = sink.host, sink.port
+        settings.EMAIL_TIMEOUT = 2
+        yield sink
+
+
+A_SECOND = timedelta(seconds=1)
