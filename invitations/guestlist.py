@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.core import signing
 from django.db import connection
-from django.db.models import Case, CharField, Exists, OuterRef, Q, Value, When
+from django.db.models import Case, CharField, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
-from invitations.models import DirectoryEntry
+from invitations.models import DirectoryEntry, LandingPage
 from invitations.states import ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail
 
@@ -96,6 +96,12 @@ def _mail() -> Any:
     return newest.values(mail=JSONObject(**{name: name for name in fields}))[:1]
 
 
+def _landing() -> Any:
+    """What the tenant calls the page a guest is sent to."""
+    page = LandingPage.objects.filter(url=OuterRef("invitation__redirect_url"))
+    return Subquery(page.values("name")[:1])
+
+
 def _marker(entry: DirectoryEntry, direction: str) -> str:
     return signing.dumps([direction, entry.invited_at.isoformat(), str(entry.pk)], salt="guests")
 
@@ -116,7 +122,7 @@ def _from_marker(guests: Any, marker: str) -> tuple[Any, bool]:
 def guest_page(*, state: str = "", search: str = "", marker: str = "") -> Page:
     """A page of at most `PAGE` guests; `marker` comes from a page before."""
     guests = _in_state(state).select_related("invitation", "invitation__invited_by")
-    guests = guests.annotate(mail=_mail())
+    guests = guests.annotate(mail=_mail(), landing_name=_landing())
     if search:
         guests = guests.matching(search)
     ordered, backwards = _from_marker(guests, marker)
@@ -134,7 +140,7 @@ def guest_page(*, state: str = "", search: str = "", marker: str = "") -> Page:
 
 def find_guest(pk: UUID) -> DirectoryEntry | None:
     """One guest with what a row shows."""
-    guests = _in_state("").annotate(mail=_mail())
+    guests = _in_state("").annotate(mail=_mail(), landing_name=_landing())
     found: DirectoryEntry | None = (
         guests.select_related("invitation", "invitation__invited_by").filter(pk=pk).first()
     )

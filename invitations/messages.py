@@ -80,6 +80,7 @@ def invitation_context(invitation: Invitation) -> dict[str, Any]:
         "initial": tenant.initial,
         "inviter_name": inviter.display_name or inviter.address if inviter else "",
         "inviter_address": unicode_address(inviter.address) if inviter else "",
+        "destination": invitation.destination,
         "destination_host": host_of(invitation.redirect_url),
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
@@ -118,6 +119,7 @@ def _compose(
 def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> EmailMultiAlternatives | None:
     invitation = (
         Invitation.objects.with_clock()
+        .with_landing()
         .select_related("entry", "invited_by")
         .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
         .first()

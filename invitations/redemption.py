@@ -63,11 +63,15 @@ def find(
     Comes with `is_live`, `may_land` and, for an account, `is_proved` and `is_here_already`.
     A disabled or deleted entry has no living ticket.
     """
-    invitations = Invitation.objects.with_clock().filter(
-        pk=ticket.invitation_id,
-        serial=ticket.serial,
-        entry__deleted_at__isnull=True,
-        entry__enabled=True,
+    invitations = (
+        Invitation.objects.with_clock()
+        .with_landing()
+        .filter(
+            pk=ticket.invitation_id,
+            serial=ticket.serial,
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
     )
     if lock:
         invitations = invitations.select_for_update(of=("self", "entry"))

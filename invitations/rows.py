@@ -132,8 +132,10 @@ class GuestRow:
         return MAIL_TAGS.get(self._mail.get("state"), "") if self.mail_label else ""  # type: ignore[arg-type]
 
     @property
-    def redirect_host(self) -> str:
-        return host_of(self.invitation.redirect_url) if self.invitation else ""
+    def destination(self) -> str:
+        """What opens after accepting; empty for My access."""
+        host = host_of(self.invitation.redirect_url) if self.invitation else ""
+        return self.entry.landing_name or host
 
     @property
     def invited_at(self) -> datetime:

@@ -19,6 +19,12 @@ from tenants.models import Account
 
 log = logging.getLogger(__name__)
 
+SELF_EVIDENT = (
+    "account/messages/login_code_sent.txt",
+    "account/messages/logged_in.txt",
+    "account/messages/logged_out.txt",
+)
+
 
 class AccountAdapter(DefaultAccountAdapter):
     """Foyer's answers to allauth's questions."""
@@ -33,6 +39,12 @@ class AccountAdapter(DefaultAccountAdapter):
         except AddressError:
             # Left as it is: the form says what is wrong, or finds no account.
             return str(super().clean_email(email))
+
+    def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
+        """What the next page says anyway is not said above it as well."""
+        template = args[0] if args else kwargs.get("message_template")
+        if template not in SELF_EVIDENT:
+            super().add_message(request, level, *args, **kwargs)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Codes and notices leave at once: they are of use for minutes, and no row may hold one."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from invitations.services.organization import create_organization
 from invitations.tickets import Ticket
 from tenants import registry, schema
 from tenants.models import Account, Tenant
+from tenants.services import provision_tenant
 from tests.smtp import SmtpSink
 
 ROOMS = "https://rooms.contoso.example/"
@@ -187,4 +187,31 @@ def smtp(settings: Any) -> Iterator[SmtpSink]:
         yield sink
 
 
-A_SECOND = timedelta(seconds=1)
+@dataclass
+class Race:
+    """A tenant of its own whose rows are really committed, for tests of two at once."""
+
+    tenant: Tenant
+    accounts: list[Account]
+
+    def account(self, address: str) -> Account:
+        account = make_account(address)
+        self.accounts.append(account)
+        return account
+
+    def invitation(self, address: str) -> Invitation:
+        with schema.in_tenant(self.tenant):
+            return invite_guest(email=address, invited_by=None, send_mail=False)
+
+
+@pytest.fixture
+def race(django_db_setup: None, django_db_blocker: Any) -> Iterator[Race]:
+    with django_db_blocker.unblock():
+        tenant = provision_tenant(slug="race", name="Race")
+        made = Race(tenant, [])
+        try:
+            yield made
+        finally:
+            for account in made.accounts:
+                account.delete()
+            tenant.delete(force_drop=True)

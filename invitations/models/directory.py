@@ -73,6 +73,7 @@ class DirectoryEntry(models.Model):
     # Answered along with the look-up by `access` and `guestlist`.
     roles: Sequence[str] = ()
     state = ""
+    landing_name: str | None = None
     mail: Mapping[str, Any] | None = None
 
     objects: ClassVar[DirectoryQuerySet] = DirectoryQuerySet.as_manager()  # type: ignore[assignment]

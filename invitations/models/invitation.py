@@ -2,10 +2,12 @@ import uuid
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import BooleanField, Case, Q, Value, When
+from django.db.models import BooleanField, Case, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Now
 
 from invitations.models.directory import DirectoryEntry
+from invitations.models.policy import LandingPage
+from invitations.redirects import host_of
 from invitations.states import OPEN, EndReason, InvitationStatus, check_transition
 
 
@@ -13,6 +15,12 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def open(self) -> "InvitationQuerySet":
         """Not ended; whether their time is over is another question."""
         return self.filter(status__in=OPEN)
+
+    def with_landing(self) -> "InvitationQuerySet":
+        """With `landing_name`: what the tenant calls the page the guest is sent to."""
+        page = LandingPage.objects.filter(url=OuterRef("redirect_url")).values("name")[:1]
+        answers: dict[str, Any] = {"landing_name": Subquery(page)}
+        return self.annotate(**answers)
 
     def with_clock(self) -> "InvitationQuerySet":
         """With `is_live`: open, and not expired by the database's clock (T06, F11)."""
@@ -54,6 +62,7 @@ class Invitation(models.Model):
     is_proved = False
     is_here_already = False
     may_land = False
+    landing_name: str | None = None
 
     objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -73,6 +82,11 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation {self.id}"
+
+    @property
+    def destination(self) -> str:
+        """The landing page as people know it: its name, else its host; empty for My access."""
+        return self.landing_name or host_of(self.redirect_url)
 
     def move_to(self, target: InvitationStatus, *, reason: EndReason | None = None) -> None:
         """End this invitation; raises `TransitionError` when it has ended before.

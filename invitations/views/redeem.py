@@ -16,7 +16,6 @@ from invitations import handles, redemption, tickets
 from invitations.errors import TicketInvalidError
 from invitations.messages import zone_label
 from invitations.models import Invitation
-from invitations.redirects import host_of
 from tenants import limits, schema
 from tenants.adapters import account_of, begin_code_sign_in
 from tenants.addresses import unicode_address
@@ -99,7 +98,7 @@ def landing_context(invitation: Invitation) -> dict[str, Any]:
         "masked_address": masked_address(invitation.entry.address),
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
-        "destination": host_of(invitation.redirect_url),
+        "destination": invitation.destination,
         "privacy_url": schema.tenant_path(tenant, "consent:statement"),
     }
 

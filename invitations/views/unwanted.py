@@ -19,6 +19,7 @@ def _find(request: HttpRequest, handle: str) -> Invitation:
     held = handles.take(request, handle, purpose=tickets.Purpose.UNWANTED)
     found = (
         Invitation.objects.with_clock()
+        .with_landing()
         .select_related("entry", "invited_by")
         .filter(pk=held.ticket.invitation_id)
         .first()

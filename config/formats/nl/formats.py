@@ -1,0 +1,5 @@
+"""Dates as the designs show them: 14 March 2026, 17:00."""
+
+DATE_FORMAT = "j F Y"
+DATETIME_FORMAT = "j F Y, H:i"
+TIME_FORMAT = "H:i"
