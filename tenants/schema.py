@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery import Task
 from django.conf import settings
 from django.db import connection as django_connection
 from django.urls import clear_script_prefix, get_script_prefix, reverse, set_script_prefix
@@ -92,20 +91,3 @@ def public_path(name: str, **kwargs: Any) -> str:
 def absolute_url(path: str) -> str:
     """The full address of a path, always from the configured origin (N08)."""
     return f"{settings.FOYER_ORIGIN}{path}"
-
-
-class TenantTask(Task[..., Any]):
-    """A Celery task that runs in one tenant, named by its first argument `tenant` (a schema).
-
-    Runs nowhere when the tenant is missing, unknown or suspended (N05): it raises `NoTenantError`,
-    which the worker logs; the row it was about is still there for whoever may act on it.
-    """
-
-    abstract = True
-
-    def __call__(self, *args: Any, tenant: str | None = None, **kwargs: Any) -> Any:
-        found = Tenant.objects.filter(schema_name=tenant or "", status="active").first()
-        if found is None:
-            raise NoTenantError("a task came without a known tenant")
-        with in_tenant(found):
-            return self.run(*args, **kwargs)

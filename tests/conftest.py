@@ -214,4 +214,4 @@ def race(django_db_setup: None, django_db_blocker: Any) -> Iterator[Race]:
         finally:
             for account in made.accounts:
                 account.delete()
-            tenant.delete(force_drop=True)
+            tenant.delete(force_drop=True)  # type: ignore[no-untyped-call]
