@@ -34,4 +34,4 @@ logger_class = TicketlessLogger
 accesslog = "-"
 access_log_format = "%(m)s %(U)s %(s)s %(L)ss"
 errorlog = "-"
-loglevel = "warning"
+loglevel = "error"

@@ -2,18 +2,18 @@
 
 import uuid
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from consent.errors import StatementChangedError
 from consent.models import ConsentFlow, ConsentRecord
 from consent.statements import current_statement
 from invitations import redemption
+from invitations.errors import AlreadyGuestError
 from invitations.models import Invitation
 from invitations.tickets import Ticket
 from tenants.models import Account
 
 
-@transaction.atomic
 def agree(*, ticket: Ticket, account: Account, shown_version: int) -> Invitation:
     """Record that `account` agrees to what it was shown, and complete the redemption.
 
@@ -21,6 +21,15 @@ def agree(*, ticket: Ticket, account: Account, shown_version: int) -> Invitation
     again after it worked gives the completed invitation back (R01). Raises `TicketInvalidError`,
     `WrongAccountError`, `AlreadyGuestError`, `StatementChangedError` (C05).
     """
+    try:
+        with transaction.atomic():
+            return _agree(ticket, account, shown_version)
+    except IntegrityError as error:
+        # Somebody else was faster: the account became another entry of this directory meanwhile.
+        raise AlreadyGuestError from error
+
+
+def _agree(ticket: Ticket, account: Account, shown_version: int) -> Invitation:
     invitation = redemption.find(ticket, account=account, lock=True)
     if redemption.is_redeemed_by(invitation, account):
         return invitation

@@ -3,12 +3,11 @@
 import hashlib
 
 from django.db import transaction
-from django.db.models import Max
 
 from consent.models import PrivacyStatement
 from invitations import audit
 from invitations.errors import FieldError, RedirectUrlError
-from invitations.models import AuditAction, DirectoryEntry
+from invitations.models import AuditAction, DirectoryEntry, TenantPolicy
 from invitations.redirects import origin_of
 
 LONGEST_TEXT = 50_000
@@ -50,13 +49,17 @@ def publish_statement(*, url: str, text: str, by: DirectoryEntry | None) -> Priv
     """
     url, text = _clean(url, text)
     digest = content_hash(url=url, text=text)
-    # Two who publish at once take turns; the unique version is what the database keeps.
-    newest = PrivacyStatement.objects.select_for_update().order_by("-version").first()
+    # Two who publish at once take turns at the one row that is always there.
+    TenantPolicy.objects.select_for_update().get()
+    newest = current_statement()
     if newest and newest.content_hash == digest:
         return newest
-    highest = PrivacyStatement.objects.aggregate(highest=Max("version"))["highest"] or 0
     statement = PrivacyStatement.objects.create(
-        version=highest + 1, url=url, text=text, content_hash=digest, published_by=by
+        version=newest.version + 1 if newest else 1,
+        url=url,
+        text=text,
+        content_hash=digest,
+        published_by=by,
     )
     audit.record(AuditAction.STATEMENT_PUBLISHED, actor=by, version=statement.version, hash=digest)
     return statement

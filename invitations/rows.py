@@ -16,7 +16,7 @@ from invitations.redirects import host_of
 from invitations.states import EndReason
 from tenants import schema
 from tenants.addresses import unicode_address
-from tenants.models import MailState, UserType
+from tenants.models import MailState
 
 MAIL_TAGS = {
     MailState.ACCEPTED: "ok",
@@ -70,10 +70,6 @@ class GuestRow:
         """With the domain in its own script; empty when that is the address itself (M05)."""
         readable = unicode_address(self.entry.address)
         return "" if readable == self.entry.address else readable
-
-    @property
-    def user_type(self) -> str:
-        return UserType(self.entry.user_type).label.__str__()
 
     @property
     def state(self) -> str:

@@ -5,6 +5,7 @@ import time
 
 from celery import shared_task
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 
 from invitations import messages
 from invitations.models import Invitation
@@ -49,15 +50,16 @@ def _deliver_chunk(chunk: list[OutgoingMail], connection: MailConnection) -> int
 def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
     """One mail, from its row to the server's answer in its row; True when the server took it."""
     if mail.tenant.status != TenantStatus.ACTIVE:
-        outbox.cancel(mail)
+        outbox.hold(mail, "suspended")
         return False
     with schema.in_tenant(mail.tenant):
         message = _render(mail)
         if message is None:
             return False
         answer = connection.deliver(message)
-        outbox.settle(mail, answer)
-        _tell_inviter(mail)
+        with transaction.atomic():
+            outbox.settle(mail, answer)
+            _tell_inviter(mail)
     return answer.outcome is Outcome.ACCEPTED
 
 

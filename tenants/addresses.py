@@ -44,9 +44,9 @@ def canonical_address(text: str) -> str:
     return f"{address.local_part.lower()}@{domain}"
 
 
-def domain_of(address: str) -> str:
-    """The part after the @ of a canonical address."""
-    return address.rpartition("@")[2]
+def canonical_domain(text: str) -> str:
+    """A mail domain in lower-case `xn--` form; `AddressError` for anything that is none."""
+    return canonical_address(f"x@{text.strip()}").removeprefix("x@")
 
 
 def unicode_address(address: str) -> str:

@@ -7,8 +7,6 @@ from typing import Any, TypeVar
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-from tenants.schema import current_schema
-
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
@@ -58,8 +56,3 @@ class ForgivingRedisCache(RedisCache):
         return self._forgive(
             lambda: super(ForgivingRedisCache, self).incr(key, delta, version), delta
         )
-
-
-def key_by_schema(key: str, key_prefix: str, version: int) -> str:
-    """Pages are kept per tenant: the same path next door is another page (N03)."""
-    return f"{key_prefix}:{current_schema()}:{version}:{key}"

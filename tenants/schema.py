@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection as django_connection
 from django.urls import clear_script_prefix, get_script_prefix, reverse, set_script_prefix
-from django_tenants.utils import schema_context, tenant_context
+from django_tenants.utils import tenant_context
 
 from tenants.models import Tenant
 
@@ -49,13 +49,6 @@ def in_tenant(tenant: Tenant) -> Iterator[Tenant]:
     # Never `with tenant:`: its stack of previous tenants is shared between threads.
     with tenant_context(tenant):  # type: ignore[no-untyped-call]
         yield tenant
-
-
-@contextmanager
-def in_public() -> Iterator[None]:
-    """Run the block in the public schema."""
-    with schema_context(settings.PUBLIC_SCHEMA_NAME):  # type: ignore[no-untyped-call]
-        yield
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenants.addresses import canonical_domain
 from tenants.errors import FoyerError
 from tenants.models import Domain, MailState, OutgoingMail, Tenant, TenantStatus
 from tenants.models.mail import OPEN_MAIL
 from tenants.registry import forget_tenants
 from tenants.slugs import check_slug
-from tenants.words import check_name
+from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
 
@@ -27,18 +28,21 @@ def provision_tenant(
 ) -> Tenant:
     """Make a tenant with its schema and tables, all or nothing.
 
-    Raises `SlugError` and `WordsError` before any DDL (N09), `TenantExistsError` when the slug is
+    Raises `SlugError`, `AddressError` for the domain, and `WordsError` before any DDL (N09), `TenantExistsError` when the slug is
     taken. `verified` says that the operator vouches for the domain.
     """
     check_slug(slug)
-    clean_name = check_name(name, longest=LONGEST_NAME, own_domains=frozenset({domain.lower()}))
+    clean_domain = canonical_domain(domain) if domain else ""
+    clean_name = check_name(name, longest=LONGEST_NAME, own_domains=frozenset({clean_domain}))
+    if not clean_name:
+        raise WordsError(WordsError.EMPTY)
     if Tenant.objects.filter(slug=slug).exists():
         raise TenantExistsError
     tenant = Tenant.objects.create(slug=slug, schema_name=slug, name=clean_name, language=language)
-    if domain:
+    if clean_domain:
         Domain.objects.create(
             tenant=tenant,
-            domain=domain.lower(),
+            domain=clean_domain,
             verified_at=timezone.now() if verified else None,
         )
     _make_schema(tenant)

@@ -19,6 +19,7 @@ class WordsError(ValueError):
     LINK = "link"
     TELEPHONE = "telephone"
     LONG = "long"
+    EMPTY = "empty"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -66,7 +66,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 def _nothing_left_over() -> Iterator[None]:
     """No limit, no cached tenant and no schema survives a test."""
     cache.clear()
-    registry._kept.clear()  # noqa: SLF001
+    registry._kept.clear()
     yield
     if connection.connection is not None:
         schema.leave()

@@ -120,19 +120,15 @@ def database(url: str, *, pool: bool) -> dict[str, Any]:
 
 
 def caches(redis_url: str) -> dict[str, dict[str, Any]]:
-    """One Redis, two aliases: pages are keyed by schema, limits are global (N03)."""
-    common = {
-        "BACKEND": "tenants.cache.ForgivingRedisCache",
-        "LOCATION": redis_url,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
-    }
+    """One cache, global on purpose: limits must not multiply per tenant, and no page is kept."""
+    options = {"socket_connect_timeout": 1, "socket_timeout": 2}
     return {
-        "default": {**common, "KEY_PREFIX": "foyer"},
-        "pages": {
-            **common,
-            "KEY_PREFIX": "foyer-pages",
-            "KEY_FUNCTION": "tenants.cache.key_by_schema",
-        },
+        "default": {
+            "BACKEND": "tenants.cache.ForgivingRedisCache",
+            "LOCATION": redis_url,
+            "KEY_PREFIX": "foyer",
+            "OPTIONS": options,
+        }
     }
 
 

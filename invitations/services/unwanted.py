@@ -10,13 +10,14 @@ from tenants.mail import blocks
 
 
 @transaction.atomic
-def decline_invitation(invitation: Invitation) -> None:
-    """Say no; saying it twice is saying it once."""
+def decline_invitation(invitation: Invitation) -> bool:
+    """Say no; saying it twice is saying it once. False when the person has accepted before."""
     locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
     if locked.status not in OPEN:
-        return
+        return locked.status == InvitationStatus.DECLINED
     locked.move_to(InvitationStatus.DECLINED, reason=EndReason.BY_GUEST)
     audit.record(AuditAction.INVITATION_DECLINED, actor=None, invitation=locked)
+    return True
 
 
 @transaction.atomic

@@ -7,15 +7,18 @@ from urllib.parse import urlencode
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import translation
 from django.views.decorators.http import require_http_methods, require_safe
 
 from invitations import handles, redemption, tickets
+from invitations.access import find_viewer
 from invitations.errors import TicketInvalidError
 from invitations.messages import zone_label
 from invitations.models import Invitation
+from invitations.permissions import Permission
 from tenants import limits, schema
 from tenants.adapters import account_of, begin_code_sign_in
 from tenants.addresses import unicode_address
@@ -106,32 +109,36 @@ def landing_context(invitation: Invitation) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def landing(request: HttpRequest, handle: str) -> HttpResponse:
     """Who invites, to what, until when. *Continue* asks who is there."""
+    # Only the button looks who is signed in: opening the page costs two statements.
+    account = account_of(request) if request.method == "POST" else None
     try:
         held = handles.take(request, handle)
-        invitation = redemption.find(held.ticket)
+        invitation = redemption.find(held.ticket, account=account)
     except TicketInvalidError:
         return dead_ticket(request)
     speak(request, invitation)
     if not invitation.is_live:
         return _again(request, invitation)
     if request.method == "POST":
-        return _continue(request, held)
+        return _continue(request, held, invitation, account)
     unwanted = redemption.link_path(invitation, tickets.Purpose.UNWANTED)
     context = landing_context(invitation) | {"unwanted_url": unwanted}
     return render(request, "invitations/landing.html", context)
 
 
-def _continue(request: HttpRequest, held: handles.Handle) -> HttpResponse:
+def _continue(
+    request: HttpRequest,
+    held: handles.Handle,
+    invitation: Invitation,
+    account: Account | None,
+) -> HttpResponse:
     """With the invited address signed in, to the review; with another, say so; else a code."""
-    account = account_of(request)
-    invitation = redemption.find(held.ticket, account=account)
-    if account and not invitation.is_proved:
-        if "switch" not in request.POST:
-            return wrong_account(request, held, invitation, account)
-        get_adapter().logout(request)
-        account = None
-    if account:
+    if account and invitation.is_proved:
         return redirect(step("review", held, app="consent"))
+    if account and "switch" not in request.POST:
+        return wrong_account(request, held, invitation, account)
+    if account:
+        get_adapter().logout(request)
     return _send_code(request, held, invitation)
 
 
@@ -166,5 +173,10 @@ def wrong_account(
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """`/o/<slug>/`: the list for those who may see it; it sends everybody else on to where they are."""
-    return redirect("invitations:guests")
+    """`/o/<slug>/`: the guest list for those who may see it, My access for everybody else."""
+    account = account_of(request)
+    if account is None:
+        return redirect_to_login(request.get_full_path())
+    if find_viewer(account).may(Permission.VIEW_GUESTS):
+        return redirect("invitations:guests")
+    return redirect(schema.public_path("organizations"))

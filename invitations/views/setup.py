@@ -13,6 +13,7 @@ from invitations.errors import FieldError
 from invitations.forms import SetupForm, say
 from invitations.services.organization import create_organization
 from tenants import first_link, limits, schema
+from tenants.addresses import AddressError
 from tenants.errors import too_many_requests
 from tenants.services import TenantExistsError
 from tenants.slugs import SlugError
@@ -29,13 +30,15 @@ def _create(form: SetupForm) -> str | None:
         tenant, invitation = create_organization(
             slug=asked["slug"].strip(),
             name=asked["name"],
-            domain=asked["domain"].strip().lower(),
+            domain=asked["domain"],
             admin_address=asked["admin_address"],
             admin_name=asked["admin_name"],
             send_mail=False,
         )
     except SlugError:
         form.add_error("slug", _("Use small letters, digits and hyphens; some names are reserved"))
+    except AddressError:
+        form.add_error("domain", _("Enter a mail domain, like contoso.example"))
     except TenantExistsError as error:
         form.add_error("slug", str(error.message))
     except WordsError:

@@ -30,10 +30,10 @@ def _find(request: HttpRequest, handle: str) -> Invitation:
 
 
 def _do(asked: str, invitation: Invitation, reason: str) -> bool:
-    """Carry out one answer; False for one that is not on the page."""
+    """Carry out one answer; False for one that is not possible, or not on the page."""
     if asked == "decline":
-        services.decline_invitation(invitation)
-    elif asked == "report":
+        return services.decline_invitation(invitation)
+    if asked == "report":
         services.report_invitation(invitation, reason=reason)
     elif asked == "block":
         services.block_sender(invitation)

@@ -72,6 +72,11 @@ def cancel(mail: OutgoingMail) -> None:
     _end(mail, MailState.CANCELLED)
 
 
+def hold(mail: OutgoingMail, why: str) -> None:
+    """Not now: it leaves when what holds it is over (`resume_tenant`)."""
+    _end(mail, MailState.HELD, Answer(Outcome.LATER, None, why))
+
+
 def postpone(mail: OutgoingMail, answer: Answer, *, give_up_after: int | None = None) -> None:
     """Try again after a growing interval, or fail when the time for trying is over."""
     delay = next_delay(attempts=mail.attempts, age=timezone.now() - mail.created_at)

@@ -35,7 +35,6 @@ class Tenant(TenantMixin):
         max_length=12, choices=TenantStatus.choices, default=TenantStatus.ACTIVE
     )
     language = models.CharField(max_length=10, default="en")
-    default_redirect_url = models.CharField(max_length=2000, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

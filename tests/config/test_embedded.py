@@ -89,7 +89,7 @@ def test_an_ordinary_user_needs_no_other_user(tmp_path: Path) -> None:
     )
     home = Path("/var/tmp") / f"foyer-user-{os.getpid()}"  # noqa: S108
     checks = [embedded._wheel(), embedded.CHECKOUT / "config" / "x"]
-    checks.append(Path(sys.executable).resolve())  # noqa: SLF001
+    checks.append(Path(sys.executable).resolve())
     if not all(embedded.may_reach(path, 65534, 65534) for path in checks):
         pytest.skip("the checkout lies where only root may enter: nobody cannot run its Python")
     home.mkdir(mode=0o700)

@@ -73,6 +73,14 @@ def test_a_tenant_is_made_whole_or_not_at_all(db: None) -> None:
         run("create_tenant", "tailspin", *bad_admin)
     assert schemas() == before
     assert not Tenant.objects.filter(slug="tailspin").exists()
+    for name, domain in (
+        ("", "tailspin.example"),
+        ("Tailspin", "no domain"),
+        ("www.x.example", ""),
+    ):
+        bad = ["--name", name, "--domain", domain, "--admin", "tim@tailspin.example"]
+        with pytest.raises(CommandError):
+            run("create_tenant", "tailspin", *bad)
     with pytest.raises(CommandError, match="already"):
         run("create_tenant", "contoso", *CREATE)
     with pytest.raises(TenantExistsError):

@@ -7,6 +7,7 @@ from invitations import redemption
 from invitations.errors import FieldError
 from invitations.services.organization import create_organization
 from tenants import schema
+from tenants.addresses import AddressError
 from tenants.services import TenantExistsError
 from tenants.slugs import SlugError
 from tenants.words import WordsError
@@ -35,6 +36,8 @@ class Command(BaseCommand):
                 send_mail=not options["no_mail"],
                 verified=options["verified"],
             )
+        except AddressError as error:
+            raise CommandError(f"The domain cannot be used: {error}.") from error
         except (SlugError, FieldError) as error:
             raise CommandError(str(error)) from error
         except WordsError as error:
