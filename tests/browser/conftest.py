@@ -69,6 +69,7 @@ class Foyer:
 def run_foyer(smtp: SmtpSink | None, *arguments: str) -> Iterator[Foyer]:
     """Start it as a person would, wait until it says that it is ready, end it."""
     data = Path(tempfile.mkdtemp(prefix="foyer-browser-"))
+    data.chmod(0o711)  # PostgreSQL's user, when that is not us, gets to its own folder in there
     port = processes.free_port()
     ours = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "FOYER_ORIGIN", "EMAIL_URL")
     env = {name: value for name, value in os.environ.items() if name not in ours}

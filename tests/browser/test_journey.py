@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Foyer, NewPage
-from tests.browser.walk import code_of, link_of, photograph, sign_in
+from tests.browser.walk import code_of, link_of, look_around, photograph, sign_in
 
 NEW = "newcomer@woodgrove.example"
 
@@ -83,7 +83,7 @@ def test_cancel_and_another_account(foyer: Foyer, new_page: NewPage) -> None:
     page.goto(link)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("another address")
-    photograph(page, "wrong-account-1280")
+    look_around(page, "wrong-account")
     foyer.forget_mail()
     page.get_by_role("button", name="Use the invited address").click()
     page.get_by_label("Code").fill(code_of(foyer.mail_to(address)))
@@ -138,7 +138,7 @@ def test_resend_show_link_and_revoke(foyer: Foyer, new_page: NewPage) -> None:
     row.get_by_role("button", name="More actions for Catering lead").click()
     page.get_by_role("button", name="Show invitation link").click()
     expect(page.get_by_label("Link")).to_have_value(re.compile("/redeem/"))
-    photograph(page, "link-1280")
+    look_around(page, "link")
     page.get_by_role("link", name="Guests").first.click()
     row.get_by_role("button", name="More actions for Catering lead").click()
     page.get_by_role("link", name="Revoke invitation").click()
@@ -166,7 +166,7 @@ def test_an_empty_installation_is_set_up_by_its_first_link(
     link = line.rpartition(" ")[2]
     page = new_page()
     page.goto(link)
-    photograph(page, "setup-1280")
+    look_around(page, "setup")
     page.get_by_label("Name of the organization").fill("Northwind")
     page.get_by_label("Short name for web addresses").fill("public")
     page.get_by_label("Mail domain").fill("northwind.example")
@@ -179,8 +179,9 @@ def test_an_empty_installation_is_set_up_by_its_first_link(
     page.get_by_role("button", name="Continue").click()
     other = page.context.new_page()
     other.goto(f"{empty_foyer.origin}/mailbox/")
-    photograph(other, "mailbox-1280")
+    look_around(other, "mailbox")
     other.get_by_role("link", name="Your sign-in code").first.click()
+    look_around(other, "mail-page")
     code = re.search(r"[A-Z0-9]{4}-[A-Z0-9]{4}", other.locator(".prose").inner_text())
     assert code
     page.get_by_label("Code").fill(code[0])
@@ -188,10 +189,11 @@ def test_an_empty_installation_is_set_up_by_its_first_link(
     page.get_by_role("button", name="Accept").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Guests")
     expect(page.get_by_text("Nobody from outside yet")).to_be_visible()
-    photograph(page, "guests-empty-1280")
+    look_around(page, "guests-empty")
     again = new_page()
     again.goto(link)
     expect(again.get_by_role("heading", level=1)).to_have_text("This link is over")
+    look_around(again, "setup-gone")
     other.goto(f"{empty_foyer.origin}/mailbox/")
     other.get_by_role("link", name="Your sign-in code").first.click()
     other.get_by_role("link", name="Raw mail").click()

@@ -1,15 +1,13 @@
 """Every page in light and dark, at 390 and 1280 px: axe finds nothing, nothing runs off the side."""
 
-import itertools
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Foyer, NewPage
-from tests.browser.walk import code_of, link_of, photograph, sign_in, violations
+from tests.browser.walk import LOOKS, code_of, link_of, photograph, sign_in, violations
 
-LOOKS = list(itertools.product((390, 1280), ("light", "dark")))
 PUBLIC = [
     "/",
     "/about/",

@@ -1,10 +1,11 @@
 """What people do in the browser, step by step."""
 
+import itertools
 import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import axe_core_python
 from playwright.sync_api import Page
@@ -35,6 +36,22 @@ def violations(page: Page, without: tuple[str, ...] = ()) -> list[str]:
         f"{page.url} {each['id']}: {json.dumps([node['target'] for node in each['nodes']])}"
         for each in found["violations"]
     ]
+
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LOOKS = list(itertools.product((390, 1280), SCHEMES))
+
+
+def look_around(page: Page, name: str) -> None:
+    """The page as it is, at both widths and in both schemes: axe finds nothing in any."""
+    found = []
+    for width, scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        photograph(page, f"{name}-{width}-{scheme}")
+        found += violations(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert not found, "\n".join(found)
 
 
 def photograph(page: Page, name: str) -> None:

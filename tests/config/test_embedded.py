@@ -1,9 +1,11 @@
 """The embedded servers: their own user, their own folders, nobody else's rights."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -26,11 +28,12 @@ def rights(path: Path) -> list[tuple[str, int]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """Only its owner may enter, as with a checkout in root's home; and a long path."""
     path = tmp_path / ("x" * 100)
     path.mkdir(mode=0o700)
-    return path
+    yield path
+    shutil.rmtree(embedded._place_for(path, embedded._account()), ignore_errors=True)
 
 
 def test_data_stays_and_a_killed_server_comes_back(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config import processes
+from config import embedded, processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = pytest.mark.xdist_group("serve")
@@ -64,11 +65,12 @@ Start = Callable[[], Running]
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder with a long path: sockets would not fit."""
     folder = tmp_path_factory.mktemp("data") / ("long" * 30)
     folder.mkdir(mode=0o700)
-    return folder
+    yield folder
+    shutil.rmtree(embedded._place_for(folder, embedded._account()), ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The outbox against a real SMTP server on loopback."""
 
 import re
+import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,13 +17,15 @@ from invitations import redemption
 from invitations.guestlist import find_guest
 from invitations.models import DirectoryEntry, Invitation
 from invitations.rows import GuestRow
+from invitations.services.invite import invite_guest
 from invitations.services.manage import resend_invitation, revoke_invitation
 from invitations.tasks import deliver_due_mail
 from tenants import schema
 from tenants.mail.outbox import LEASE
 from tenants.models import MailKind, MailState, OutgoingMail, Tenant
-from tests.conftest import ROOMS, Invite
+from tests.conftest import ROOMS, Invite, Race
 from tests.smtp import SmtpSink
+from tests.worker import start_worker
 
 HEADERS = {
     "Subject",
@@ -345,3 +349,37 @@ def test_mail_of_two_tenants_is_rendered_each_in_its_own(
         for part in ("plain", "html"):
             assert other not in mail.part(part).lower()
     assert schema.current_schema() == "public"
+
+
+MAILS, KILLS = 12, 3
+
+
+def test_a_killed_worker_loses_nothing_and_repeats_the_very_same_mail(race: Race) -> None:
+    """F03: kill -9 while sending, again and again; same Message-ID, same link, none lost."""
+    with schema.in_tenant(race.tenant):
+        for number in range(MAILS):
+            invite_guest(email=f"g{number}@northwind.example", invited_by=None)
+    with SmtpSink() as sink:
+        sink.data_delay = 0.05
+        for round_number in range(KILLS):
+            worker = start_worker(sink.port)
+            wanted = len(sink.mails) + 2
+            deadline = time.monotonic() + 20
+            while len(sink.mails) < wanted and worker.poll() is None:
+                assert time.monotonic() < deadline, round_number
+                time.sleep(0.01)
+            worker.kill()
+            worker.wait()
+            # The lease of what it held passes.
+            OutgoingMail.objects.filter(state=MailState.SENDING).update(due_at=Now())
+        worker = start_worker(sink.port)
+        assert worker.wait(60) == 0
+    states = set(OutgoingMail.objects.filter(tenant=race.tenant).values_list("state", flat=True))
+    assert states == {MailState.ACCEPTED}
+    sent = defaultdict(set)
+    for mail in sink.mails:
+        sent[mail.recipients[0]].add((mail.message["Message-ID"], mail.part("plain")))
+    assert len(sent) == MAILS
+    assert all(len(versions) == 1 for versions in sent.values())
+    # At least once: only what was in hand at a kill may come twice.
+    assert len(sink.mails) <= MAILS + KILLS
