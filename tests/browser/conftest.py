@@ -123,6 +123,8 @@ def empty_foyer() -> Iterator[Foyer]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     assert CHROMIUM, "no chromium: `make test` installs it where it may"
+    # Playwright keeps an event loop in this thread; other tests of this worker use the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
