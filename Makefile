@@ -8,19 +8,21 @@ export PORT
 .PHONY: run demo test lint lock messages clean
 
 run: $(VENV)/run.stamp
-	@exec $(BIN)/python -m config.serve
+	@exec $(BIN)/python -m config.serve --end-with-parent
 
 demo: $(VENV)/run.stamp
-	@exec $(BIN)/python -m config.serve --demo
+	@exec $(BIN)/python -m config.serve --end-with-parent --demo
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	@echo "Installing what Foyer needs into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
+	@echo "Installing what Foyer's tests need into $(VENV)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/run.stamp
 
@@ -48,7 +50,8 @@ lint: $(VENV)/dev.stamp
 		DJANGO_SETTINGS_MODULE=config.settings.production $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/bandit -q -c pyproject.toml -r config tenants invitations consent
 	@if command -v msgfmt >/dev/null 2>&1; then for po in $$(find . -name '*.po' -not -path './.venv/*'); do \
-		msgfmt --check --statistics -o /dev/null "$$po" 2>&1 | tee /dev/stderr | grep -qE 'fuzzy|untranslated' && exit 1 || true; done; fi
+		said=$$(LC_ALL=C msgfmt --check --statistics -o /dev/null "$$po" 2>&1) || { echo "$$said"; exit 1; }; \
+		case "$$said" in *fuzzy*|*untranslated*) echo "$$po: $$said"; exit 1;; esac; done; fi
 
 # The locks carry hashes and no addresses; needs the network and installs uv into the environment.
 lock: $(BIN)/python

@@ -8,26 +8,34 @@ in the environment and start nothing.
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
-from config import embedded
+from config.postgres import THROW_AWAY, Postgres
+from config.valkey import Valkey
 
 
 def _start() -> None:
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
+    missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)]
+    if not missing:
         return
+    # A run that is asked to end takes its servers along, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="foyer-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     # PostgreSQL's user must get to its own folder in there.
     folder.chmod(0o711)
-    postgres = embedded.Postgres(folder, password="tests", settings=embedded.THROW_AWAY)
-    valkey = embedded.Valkey(folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for server in (postgres, valkey):
-        server.start()
-        atexit.register(server.stop)
-    os.environ.setdefault("DATABASE_URL", postgres.url)
-    os.environ.setdefault("REDIS_URL", valkey.url)
+    if "DATABASE_URL" in missing:
+        postgres = Postgres(folder, password="tests", settings=THROW_AWAY)
+        atexit.register(postgres.remove)
+        postgres.start()
+        os.environ["DATABASE_URL"] = postgres.url
+    if "REDIS_URL" in missing:
+        valkey = Valkey(folder)
+        atexit.register(valkey.stop)
+        valkey.start()
+        os.environ["REDIS_URL"] = valkey.url
 
 
 _start()
