@@ -53,13 +53,21 @@ def make_tenant(slug: str, name: str, admin: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Both tenants once a run; every test rolls back to here."""
     with django_db_blocker.unblock():
         make_tenant("contoso", "Contoso", "alice@contoso.example")
         make_tenant("fabrikam", "Fabrikam", "frank@fabrikam.example")
         make_account("gita@northwind.example", "Gita Nair")
         make_account("sam@tailspin.example", "Sam Oduya")
+    yield
+    # Beside the browser's event loop Django keeps a second connection that nobody can reach to
+    # close; the database could not be dropped under it.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(autouse=True)

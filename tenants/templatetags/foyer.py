@@ -2,7 +2,7 @@
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -20,11 +20,13 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def soft_break(address: str) -> SafeString:
-    """An address that may break after its @, and keeps its direction in right-to-left text."""
+    """An address or a host that may break at its @ or dots, whatever the direction around it."""
     local, at, domain = str(address).rpartition("@")
-    if not at:
-        return format_html("<bdi>{}</bdi>", address)
-    return format_html("<bdi>{}@<wbr>{}</bdi>", local, domain)
+    if at:
+        return format_html("<bdi>{}@<wbr>{}</bdi>", local, domain)
+    first, *more = domain.split(".")
+    rest = format_html_join("", "<wbr>.{}", ((part,) for part in more))
+    return format_html("<bdi>{}{}</bdi>", first, rest)
 
 
 @register.filter
