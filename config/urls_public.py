@@ -11,6 +11,8 @@ urlpatterns = [
     path("about/", home.about, name="about"),
     path("organizations/", home.organizations, name="organizations"),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/sessions/", include("allauth.usersessions.urls")),
     path("language/", set_language, name="set_language"),
     path("setup/<str:token>", setup, name="setup"),
     path("health/live", health.live, name="health_live"),
