@@ -8,13 +8,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Value
 from django.db.models.functions import Now
 
-from invitations import audit, tickets
+from invitations import audit, notices, tickets
 from invitations.errors import (
     AlreadyGuestError,
     TicketInvalidError,
     WrongAccountError,
 )
-from invitations.models import AuditAction, DirectoryEntry, Invitation, LandingPage
+from invitations.models import AuditAction, DirectoryEntry, Invitation, LandingPage, NoticeKind
 from invitations.states import ExternalUserState, InvitationStatus
 from tenants import schema
 from tenants.models import Account, Membership, UserType
@@ -45,7 +45,7 @@ def _with_proof(account: Account | None) -> dict[str, Any]:
     if account is None:
         return {"is_proved": Value(False), "may_land": Exists(landing)}
     proved = EmailAddress.objects.filter(
-        user_id=account.pk, email=OuterRef("entry__address"), verified=True
+        user_id=account.pk, email=OuterRef("address"), verified=True
     )
     other_entry = DirectoryEntry.objects.present().filter(account_id=account.pk)
     return {
@@ -125,6 +125,7 @@ def complete(invitation: Invitation, *, account: Account, consent_id: uuid.UUID)
     entry.save(update_fields=["account", "external_user_state", "state_changed_at", "display_name"])
     invitation.move_to(InvitationStatus.COMPLETED)
     _remember_membership(entry, account)
+    notices.tell_inviter(NoticeKind.ACCEPTED, invitation)
     audit.record(
         AuditAction.INVITATION_COMPLETED,
         actor=entry,

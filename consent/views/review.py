@@ -35,11 +35,13 @@ def _statement_context(statement: PrivacyStatement | None) -> dict[str, Any]:
     page = schema.tenant_path(
         schema.current_tenant(), "consent:statement_version", version=statement.version
     )
+    said = statement.in_language()
     return {
         "statement": statement,
         "statement_version": statement.version,
-        "statement_url": page if statement.text else statement.url,
-        "statement_host": host_of(statement.url),
+        "statement_language": said["language"],
+        "statement_url": f"{page}?language={said['language']}" if said["text"] else said["url"],
+        "statement_host": host_of(said["url"]),
     }
 
 
@@ -80,50 +82,61 @@ def _cancelled(request: HttpRequest, held: handles.Handle, invitation: Invitatio
     return render(request, "consent/cancelled.html", context)
 
 
-def _answer(
-    request: HttpRequest, held: handles.Handle, invitation: Invitation, account: Account
+def _accept(
+    request: HttpRequest, held: handles.Handle, account: Account, shown: int
 ) -> HttpResponse:
-    answer, shown = request.POST.get("answer"), _shown_version(request)
-    if answer == "cancel":
-        return _cancelled(request, held, invitation)
-    if answer != "accept" or shown is None:
-        return HttpResponseBadRequest()
+    """Straight to the service, which looks for itself: accepting spends no statement twice."""
     try:
         completed = agree(ticket=held.ticket, account=account, shown_version=shown)
     except StatementChangedError:
+        invitation = redemption.find(held.ticket, account=account)
+        speak(request, invitation)
         return _page(request, held, invitation, account, changed=True)
     destination = redemption.destination_of(completed)
     return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
 
 
-def _review(
-    request: HttpRequest, held: handles.Handle, invitation: Invitation, account: Account
-) -> HttpResponse:
+def _review(request: HttpRequest, held: handles.Handle, account: Account) -> HttpResponse:
+    answer, shown = request.POST.get("answer"), _shown_version(request)
+    if answer == "accept" and shown is not None:
+        return _accept(request, held, account, shown)
+    invitation = redemption.find(held.ticket, account=account)
+    speak(request, invitation)
     if redemption.is_redeemed_by(invitation, account):
         destination = redemption.destination_of(invitation)
         return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
-    try:
-        redemption.check_usable(invitation)
-        if request.method == "POST":
-            return _answer(request, held, invitation, account)
-        return _page(request, held, invitation, account)
-    except WrongAccountError:
-        return wrong_account(request, held, invitation, account)
-    except AlreadyGuestError:
-        context = {"organization_name": schema.current_tenant().name, "person": account}
-        return render(request, "consent/conflict.html", context, status=HTTPStatus.CONFLICT)
+    redemption.check_usable(invitation)
+    if answer == "cancel":
+        return _cancelled(request, held, invitation)
+    if request.method == "POST":
+        return HttpResponseBadRequest()
+    return _page(request, held, invitation, account)
+
+
+def _not_you(request: HttpRequest, held: handles.Handle, account: Account) -> HttpResponse:
+    invitation = redemption.find(held.ticket, account=account)
+    speak(request, invitation)
+    return wrong_account(request, held, invitation, account)
+
+
+def _already_here(request: HttpRequest, account: Account) -> HttpResponse:
+    context = {"organization_name": schema.current_tenant().name, "person": account}
+    return render(request, "consent/conflict.html", context, status=HTTPStatus.CONFLICT)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: HttpRequest, handle: str) -> HttpResponse:
     """Show what is asked; the buttons answer it. Only for who proved the invited address."""
+    account = account_of(request)
     try:
         held = handles.take(request, handle)
-        account = account_of(request)
         if account is None:
             return redirect(step("landing", held))
-        invitation = redemption.find(held.ticket, account=account)
-        speak(request, invitation)
-        return _review(request, held, invitation, account)
+        try:
+            return _review(request, held, account)
+        except WrongAccountError:
+            return _not_you(request, held, account)
+        except AlreadyGuestError:
+            return _already_here(request, account)
     except TicketInvalidError:
         return dead_ticket(request)

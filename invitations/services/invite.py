@@ -16,7 +16,9 @@ from invitations.errors import (
 )
 from invitations.models import (
     AuditAction,
+    Contact,
     DirectoryEntry,
+    EntryAlias,
     Invitation,
     RoleAssignment,
     TenantPolicy,
@@ -24,7 +26,7 @@ from invitations.models import (
 from invitations.permissions import Permission, Role, permissions_of
 from invitations.redirects import origin_of
 from invitations.services import fields
-from invitations.states import EndReason, InvitationStatus
+from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.mail import blocks, outbox
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
@@ -49,7 +51,7 @@ def announce(invitation: Invitation) -> OutgoingMail | None:
         about=invitation.pk,
         serial=invitation.serial,
     )
-    if blocks.is_blocked(tenant=tenant, address=invitation.entry.address):
+    if blocks.is_blocked(tenant=tenant, address=invitation.address):
         mail.state = MailState.HELD
         mail.save(update_fields=["state"])
         return mail
@@ -60,6 +62,7 @@ def announce(invitation: Invitation) -> OutgoingMail | None:
 def open_invitation(
     entry: DirectoryEntry,
     *,
+    address: str,
     invited_by: DirectoryEntry | None,
     redirect_url: str,
     message: str,
@@ -70,6 +73,7 @@ def open_invitation(
     """The row itself, valid from now by the database's clock, as the entry's newest."""
     invitation = Invitation.objects.create(
         entry=entry,
+        address=address,
         invited_by=invited_by,
         redirect_url=redirect_url,
         redirect_origin=origin_of(redirect_url) if redirect_url else "",
@@ -88,20 +92,45 @@ def _make_room(entry: DirectoryEntry) -> None:
     previous = Invitation.objects.filter(entry=entry).open().with_clock().first()
     if previous is None:
         return
-    if previous.is_live:
+    declined = previous.status == InvitationStatus.DECLINED
+    if previous.is_live and not declined:
         raise GuestAlreadyInvitedError(entry.pk)
-    previous.move_to(InvitationStatus.REVOKED, reason=EndReason.EXPIRED)
+    reason = EndReason.REPLACED if declined else EndReason.EXPIRED
+    previous.move_to(InvitationStatus.REVOKED, reason=reason)
+
+
+def conflict_of(address: str) -> str:
+    """Why a new entry cannot have this canonical address (`NoAddress`), empty when it can."""
+    if Contact.objects.filter(address=address).exists():
+        return NoAddress.CONTACT
+    if EntryAlias.objects.filter(address=address, entry__deleted_at__isnull=True).exists():
+        return NoAddress.ALIAS
+    return ""
+
+
+def _lock_conflicting(address: str) -> None:
+    for model in (Contact, EntryAlias):
+        list(model.objects.select_for_update().filter(address=address))
 
 
 def _entry_for(address: str, *, display_name: str, user_type: UserType) -> DirectoryEntry:
-    """The locked entry with this address, made when there is none."""
-    entry, made = (
-        DirectoryEntry.objects.present()
-        .select_for_update()
-        .get_or_create(
-            address=address, defaults={"display_name": display_name, "user_type": user_type}
-        )
-    )
+    """The locked entry with this address, made when there is none.
+
+    Where the address belongs to another object of the directory, the entry is kept without one
+    and only the mailed link finds it; inviting the address again finds that entry (product 3.4 b).
+    """
+    conflict = conflict_of(address)
+    present = DirectoryEntry.objects.present().select_for_update(of=("self",))
+    defaults = {"display_name": display_name, "user_type": user_type, "no_address": conflict}
+    if conflict:
+        # Serialised by what it clashes with: the unique address cannot do it here (R03).
+        _lock_conflicting(address)
+        pending = present.filter(address="", invitation__address=address, account__isnull=True)
+        entry, made = pending.first(), False
+        if entry is None:
+            entry, made = DirectoryEntry.objects.create(**defaults), True
+    else:
+        entry, made = present.get_or_create(address=address, defaults=defaults)
     if entry.is_accepted:
         raise GuestAlreadyAcceptedError(entry.pk)
     if not made and display_name and display_name != entry.display_name:
@@ -143,6 +172,7 @@ def invite_guest(
     _make_room(entry)
     invitation = open_invitation(
         entry,
+        address=address,
         invited_by=invited_by,
         redirect_url=clean_redirect,
         message=clean_message,

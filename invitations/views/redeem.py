@@ -98,7 +98,7 @@ def landing_context(invitation: Invitation) -> dict[str, Any]:
         "organization_name": tenant.name,
         "inviter_name": inviter.display_name or inviter.address if inviter else "",
         "inviter_address": unicode_address(inviter.address) if inviter else "",
-        "masked_address": masked_address(invitation.entry.address),
+        "masked_address": masked_address(invitation.address),
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
         "destination": invitation.destination,
@@ -144,7 +144,7 @@ def _continue(
 
 def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitation) -> HttpResponse:
     """A code to the invited mailbox, whoever holds the link (T10)."""
-    address = invitation.entry.address
+    address = invitation.address
     if not ratelimit.consume(request, action="request_login_code", key=address):
         return too_many_requests(request, retry_after=60)
     begin_code_sign_in(request, address)

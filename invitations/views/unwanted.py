@@ -70,6 +70,6 @@ def choices(request: HttpRequest, handle: str) -> HttpResponse:
     tenant = schema.current_tenant()
     context |= {
         "open": invitation.is_live,
-        "blocked": blocks.is_blocked(tenant=tenant, address=invitation.entry.address),
+        "blocked": blocks.is_blocked(tenant=tenant, address=invitation.address),
     }
     return render(request, "invitations/unwanted.html", context)

@@ -12,9 +12,10 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
-from consent.models import ConsentRecord, PrivacyStatement
+from consent.models import ConsentRecord, PrivacyStatement, PrivacyStatementText
+from consent.published import Said, content_hash
 from consent.review import agree
-from consent.statements import content_hash, publish_statement
+from consent.statements import publish_statement
 from invitations.errors import InvitationError, TicketInvalidError
 from invitations.models import DirectoryEntry, Invitation
 from invitations.tickets import Ticket
@@ -29,7 +30,7 @@ Statements = Callable[[], CaptureQueriesContext]
 
 def publish(tenant: Tenant, text: str = "We keep your name.") -> PrivacyStatement:
     with schema.in_tenant(tenant):
-        return publish_statement(url="", text=text, by=None)
+        return publish_statement(texts={"en": Said(text=text)}, by=None)
 
 
 def to_review(place: Place, invitation: Invitation) -> str:
@@ -87,7 +88,7 @@ def test_a_statement_that_changes_while_it_is_read_is_asked_again(
     with schema.in_tenant(contoso):
         record = ConsentRecord.objects.get(account_id=gita.pk)
         assert record.statement is not None
-        assert record.statement.text == "Second."
+        assert record.statement.version == 2
 
 
 def test_consent_cannot_be_skipped(invite: Invite, at: At, gita: Account, contoso: Tenant) -> None:
@@ -167,16 +168,25 @@ def test_publishing_makes_versions_that_stay_readable(
 ) -> None:
     admin = at(alice)
     for text in ("One.", "Two.", "Two."):
-        answer = admin.post("consent:privacy", {"url": "", "text": text})
+        answer = admin.post(
+            "consent:privacy", {"url_en": "", "text_en": text, "text_nl": f"NL {text}"}
+        )
         assert answer["Location"] == admin.path("consent:privacy")
     with schema.in_tenant(contoso):
-        versions = list(PrivacyStatement.objects.order_by("version"))
-    assert [(each.version, each.text) for each in versions] == [(1, "One."), (2, "Two.")]
-    assert versions[0].content_hash == content_hash(url="", text="One.")
+        versions = list(PrivacyStatement.objects.newest_first().reverse())
+    assert [(each.version, each.said[0]["text"]) for each in versions] == [
+        (1, "One."),
+        (2, "Two."),
+    ]
+    assert versions[0].content_hash == content_hash(
+        {"nl": Said(text="NL One."), "en": Said(text="One.")}
+    )
     stranger = at()
     assert "Two." in stranger.get("consent:statement").content.decode()
     old = stranger.get("consent:statement_version", version=1)
     assert "One." in old.content.decode()
+    dutch = stranger.client.get(stranger.path("consent:statement") + "?language=nl")
+    assert "NL Two." in dutch.content.decode()
     assert stranger.get("consent:statement_version", version=3).status_code == 404
 
 
@@ -206,8 +216,11 @@ def test_a_privacy_url_is_plain_https(at: At, alice: Account, url: str) -> None:
 
 def test_a_privacy_url_is_https_in_the_database_too(contoso: Tenant) -> None:
     """C04: whoever writes the row."""
-    with schema.in_tenant(contoso), pytest.raises(IntegrityError), transaction.atomic():
-        PrivacyStatement.objects.create(version=9, url="javascript:alert(1)", content_hash="x")
+    with schema.in_tenant(contoso):
+        statement = PrivacyStatement.objects.create(version=9, content_hash="x")
+        bad = PrivacyStatementText(publication=statement, language="en", url="javascript:alert(1)")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            bad.save()
 
 
 @pytest.mark.parametrize(
