@@ -1,8 +1,11 @@
 """The tenant's privacy statement and terms of use: versions, published and superseded."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Subquery
 
 from consent.models import (
     PrivacyStatement,
@@ -29,6 +32,27 @@ def current_terms() -> TermsOfUse | None:
     """The newest version with its texts, None while none are required."""
     newest: TermsOfUse | None = TermsOfUse.objects.newest_first().first()
     return newest if newest and newest.required else None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody who accepts now answers to: `version` 0 is no statement."""
+
+    statement_id: UUID | None
+    version: int
+    terms_required: bool
+
+
+def asked_now() -> Asked:
+    """Both documents in one statement, from the one row that is always there."""
+    statements = PrivacyStatement.objects.order_by("-version")
+    terms = TermsOfUse.objects.order_by("-version")
+    statement_id, version, required = TenantPolicy.objects.values_list(
+        Subquery(statements.values("pk")[:1]),
+        Subquery(statements.values("version")[:1]),
+        Subquery(terms.values("required")[:1]),
+    ).get()
+    return Asked(statement_id, version or 0, bool(required))
 
 
 @transaction.atomic

@@ -17,10 +17,11 @@ from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
 from invitations import notices, redemption
-from invitations.models import Invitation, Notice, NoticeKind
+from invitations.models import DirectoryEntry, Invitation, Notice, NoticeKind
 from invitations.redirects import host_of
 from tenants import schema
 from tenants.addresses import unicode_address
+from tenants.mail import blocks
 from tenants.models import MailKind, MailState, OutgoingMail, Tenant
 
 QUOTE_WIDTH = 70
@@ -140,6 +141,10 @@ def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     with translation.override(invitation.language):
         context = invitation_context(invitation)
         message = _compose("invitation", context, mail=mail, to=invitation.address, tenant=tenant)
+    message.extra_headers |= {
+        "List-Unsubscribe": f"<{context['block_url']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
     if invitation.invited_by and invitation.invited_by.address:
         message.reply_to = [invitation.invited_by.address]
     return Letter(message)
@@ -157,6 +162,22 @@ def _server_answer(notice: Notice) -> str:
     return f"{refused.answer_code or ''} {refused.answer}".strip() if refused else ""
 
 
+def _access_ended_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
+    """To somebody whose access the organization ended, while the row still knows the address."""
+    entry = DirectoryEntry.objects.deleted().filter(pk=mail.about).first()
+    if entry is None or not entry.address:
+        return None
+    with translation.override(entry.language or tenant.language):
+        context = {
+            "organization_name": tenant.name,
+            "organizations_url": schema.absolute_url(schema.public_path("organizations")),
+            "foyer_host": settings.FOYER_HOST,
+            "lang": translation.get_language(),
+            "dir": "rtl" if get_language_bidi() else "ltr",
+        }
+        return Letter(_compose("access_ended", context, mail=mail, to=entry.address, tenant=tenant))
+
+
 def _notice_line(notice: Notice) -> dict[str, Any]:
     about, invitation = notice.about, notice.invitation
     address = invitation.address if invitation else about.address
@@ -166,7 +187,7 @@ def _notice_line(notice: Notice) -> dict[str, Any]:
         "what": NoticeKind(notice.kind).label,
         "at": notice.created_at,
         "zone": zone_label(notice.created_at),
-        "answer": _server_answer(notice),
+        "answer": notice.said or _server_answer(notice),
     }
 
 
@@ -195,7 +216,18 @@ def _notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
 RENDERERS: dict[str, Callable[[OutgoingMail, Tenant], Letter | None]] = {
     MailKind.INVITATION: _invitation_mail,
     MailKind.NOTICES: _notices_mail,
+    MailKind.ACCESS_ENDED: _access_ended_mail,
 }
+
+
+def is_unwanted(mail: OutgoingMail) -> bool:
+    """Whether its reader said “never again” since it was promised (M10)."""
+    if mail.kind not in {MailKind.INVITATION, MailKind.REMINDER}:
+        return False
+    invitation = Invitation.objects.filter(pk=mail.about).first()
+    return invitation is not None and blocks.is_blocked(
+        tenant=mail.tenant, address=invitation.address
+    )
 
 
 def render(mail: OutgoingMail, tenant: Tenant) -> Letter | None:

@@ -20,8 +20,9 @@ APART = timedelta(minutes=15)
 
 
 NOTICES = """
-    INSERT INTO invitations_notice (id, recipient_id, kind, about_id, invitation_id, created_at)
-    SELECT gen_random_uuid(), told.id, %(notice)s, %(about)s, %(invitation)s,
+    INSERT INTO invitations_notice
+        (id, recipient_id, kind, about_id, invitation_id, said, created_at)
+    SELECT gen_random_uuid(), told.id, %(notice)s, %(about)s, %(invitation)s, %(said)s,
         statement_timestamp()
     FROM told
 """
@@ -32,6 +33,7 @@ def _tell(
     about: DirectoryEntry,
     recipients: QuerySet[DirectoryEntry],
     invitation: Invitation | None,
+    said: str = "",
 ) -> None:
     """One statement, because redeeming has few to spend: whom, the notices, and their mails."""
     told = recipients.exclude(pk=about.pk).order_by().values("pk").distinct()
@@ -46,6 +48,7 @@ def _tell(
         "notice": notice.value,
         "about": about.pk,
         "invitation": invitation.pk if invitation else None,
+        "said": said,
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -58,20 +61,27 @@ def _reachable() -> QuerySet[DirectoryEntry]:
     return DirectoryEntry.objects.present().filter(enabled=True).exclude(address="")
 
 
-def tell_inviter(kind: NoticeKind, invitation: Invitation) -> None:
-    """Tell who pressed the button, and the guest's sponsors. Runs in the caller's transaction."""
+def tell_inviter(kind: NoticeKind, invitation: Invitation, *, said: str = "") -> None:
+    """Tell who pressed the button, and the guest's sponsors. Runs in the caller's transaction.
+
+    `said` is what the guest wants them to read.
+    """
     who = Q(sponsoring__entry=invitation.entry_id)
     if invitation.invited_by_id:
         who |= Q(pk=invitation.invited_by_id)
-    _tell(kind, invitation.entry, _reachable().filter(who), invitation)
+    _tell(kind, invitation.entry, _reachable().filter(who), invitation, said)
 
 
 def tell_administrators(
-    kind: NoticeKind, about: DirectoryEntry, *, invitation: Invitation | None = None
+    kind: NoticeKind,
+    about: DirectoryEntry,
+    *,
+    invitation: Invitation | None = None,
+    said: str = "",
 ) -> None:
     """Tell the tenant's administrators and the entry's sponsors, in the caller's transaction."""
     who = Q(role_assignments__role=Role.ADMINISTRATOR) | Q(sponsoring__entry=about)
-    _tell(kind, about, _reachable().filter(who), invitation)
+    _tell(kind, about, _reachable().filter(who), invitation, said)
 
 
 def unmailed(recipient_id: UUID) -> list[Notice]:

@@ -52,6 +52,9 @@ def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
         outbox.hold(mail, "suspended")
         return False
     with schema.in_tenant(mail.tenant):
+        if messages.is_unwanted(mail):
+            outbox.hold(mail, "")
+            return False
         letter = _render(mail)
         if letter is None:
             return False

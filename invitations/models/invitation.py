@@ -63,6 +63,7 @@ class Invitation(models.Model):
     # Answered by `with_clock` and by `redemption.find` along with the look-up.
     is_live = False
     is_proved = False
+    is_alias = False
     is_here_already = False
     may_land = False
     landing_name: str | None = None

@@ -25,6 +25,9 @@ class Notice(models.Model):
     kind = models.CharField(max_length=16, choices=NoticeKind.choices)
     about = models.ForeignKey(DirectoryEntry, models.CASCADE, related_name="+")
     invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, related_name="+")
+    # What the guest wants the recipient to read: why they report, where to be invited instead.
+    # Here and not in the audit log, which nobody can erase.
+    said = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
     mailed_at = models.DateTimeField(null=True, blank=True)
 

@@ -28,6 +28,7 @@ from invitations.redirects import origin_of
 from invitations.services import fields
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
+from tenants.addresses import AddressError, canonical_address
 from tenants.mail import blocks, outbox
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
@@ -42,8 +43,11 @@ def may_invite(inviter: DirectoryEntry | None) -> bool:
 
 def announce(invitation: Invitation) -> OutgoingMail | None:
     """Promise the invitation's mail in this transaction, and wake the workers after it."""
-    if not invitation.send_mail:
-        return None
+    return promise_invitation(invitation) if invitation.send_mail else None
+
+
+def promise_invitation(invitation: Invitation) -> OutgoingMail:
+    """Promise a mail with the ticket; held where its reader wants no more of this tenant's."""
     tenant = schema.current_tenant()
     mail = outbox.promise_mail(
         tenant=tenant,
@@ -199,3 +203,39 @@ def clean_language(language: str) -> str:
     if chosen not in dict(settings.LANGUAGES):
         raise FieldError("language", "language")
     return chosen
+
+
+AGAIN_AFTER = timedelta(minutes=10)
+
+
+@transaction.atomic
+def mail_again(*, address: str) -> None:
+    """Mail the same link once more, asked for by whoever cannot find the mail.
+
+    Only to the invited mailbox, only for a live invitation, and not within ten minutes of the
+    mail before (M08). Says nothing about what it found.
+    """
+    try:
+        canonical = canonical_address(address)
+    except AddressError:
+        return
+    invitation = (
+        Invitation.objects.open()
+        .select_related("entry")
+        .filter(
+            address=canonical,
+            expires_at__gt=Now(),
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
+        .first()
+    )
+    recent = OutgoingMail.objects.filter(
+        kind=MailKind.INVITATION, created_at__gt=Now() - AGAIN_AFTER
+    )
+    if invitation is None or recent.filter(about=invitation.pk).exists():
+        return
+    promise_invitation(invitation)
+    audit.record(
+        AuditAction.INVITATION_RESENT, actor=None, invitation=invitation, asked_by_guest=True
+    )

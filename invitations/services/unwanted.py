@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from invitations import audit, notices
-from invitations.models import AuditAction, Invitation, NoticeKind
+from invitations.models import AuditAction, Invitation, Notice, NoticeKind
 from invitations.states import EndReason, InvitationStatus
 from tenants import schema
 from tenants.mail import blocks
@@ -27,10 +27,13 @@ def decline_invitation(invitation: Invitation) -> bool:
 @transaction.atomic
 def report_invitation(invitation: Invitation, *, reason: str) -> None:
     """Tell the tenant's administrators; `reason` is what the person wrote, at most 500 characters."""
-    audit.record(
-        AuditAction.INVITATION_REPORTED, actor=None, invitation=invitation, reason=reason[:500]
+    audit.record(AuditAction.INVITATION_REPORTED, actor=None, invitation=invitation)
+    notices.tell_administrators(
+        NoticeKind.REPORTED,
+        invitation.entry,
+        invitation=invitation,
+        said=" ".join(reason.replace("\0", "").split())[:500],
     )
-    notices.tell_administrators(NoticeKind.REPORTED, invitation.entry, invitation=invitation)
 
 
 @transaction.atomic
@@ -45,3 +48,15 @@ def unblock_sender(invitation: Invitation) -> None:
     """Take the block back."""
     blocks.unblock(tenant=schema.current_tenant(), address=invitation.address)
     audit.record(AuditAction.SENDER_UNBLOCKED, actor=None, invitation=invitation)
+
+
+@transaction.atomic
+def ask_correction(invitation: Invitation, *, address: str) -> None:
+    """Tell the inviter that the person would rather be invited at `address`; once is enough."""
+    asked = Notice.objects.filter(
+        invitation=invitation, kind=NoticeKind.ADDRESS_ASKED, said=address
+    )
+    if asked.exists():
+        return
+    notices.tell_inviter(NoticeKind.ADDRESS_ASKED, invitation, said=address)
+    audit.record(AuditAction.CORRECTION_ASKED, actor=None, invitation=invitation)

@@ -35,6 +35,8 @@ HEADERS = {
     "Message-ID",
     "Date",
     "Auto-Submitted",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
     "MIME-Version",
     "Content-Type",
 }
