@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import get_language_bidi
@@ -228,6 +229,19 @@ def is_unwanted(mail: OutgoingMail) -> bool:
     return invitation is not None and blocks.is_blocked(
         tenant=mail.tenant, address=invitation.address
     )
+
+
+def is_overtaking(mail: OutgoingMail) -> bool:
+    """Whether an older mail to the same guest is in a worker's hands just now (R07).
+
+    It may carry a ticket that has been replaced meanwhile, and must not arrive after the newer.
+    """
+    if mail.kind not in {MailKind.INVITATION, MailKind.REMINDER}:
+        return False
+    entry = Invitation.objects.filter(pk=mail.about).values("entry")
+    siblings = Invitation.objects.filter(entry__in=entry).values_list("pk", flat=True)
+    in_hand = OutgoingMail.objects.filter(about__in=list(siblings), state=MailState.SENDING)
+    return in_hand.filter(pk__lt=mail.pk, due_at__gt=Now()).exists()
 
 
 def render(mail: OutgoingMail, tenant: Tenant) -> Letter | None:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import timedelta
 
 from celery import shared_task
 from django.db import transaction
@@ -12,6 +13,9 @@ from tenants import schema
 from tenants.mail import outbox
 from tenants.mail.transport import Answer, MailConnection, MailServerAwayError, Outcome
 from tenants.models import MailKind, MailState, OutgoingMail, TenantStatus
+
+# How long a newer mail steps aside for an older one to the same guest (R07).
+TURN = timedelta(seconds=3)
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +58,9 @@ def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
     with schema.in_tenant(mail.tenant):
         if messages.is_unwanted(mail):
             outbox.hold(mail, "")
+            return False
+        if messages.is_overtaking(mail):
+            outbox.release([mail], after=TURN)
             return False
         letter = _render(mail)
         if letter is None:

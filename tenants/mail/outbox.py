@@ -103,10 +103,10 @@ def _end(mail: OutgoingMail, state: MailState, answer: Answer | None = None) -> 
     )
 
 
-def release(mails: Iterable[OutgoingMail]) -> None:
-    """Give mails back untried: they are due again at once."""
+def release(mails: Iterable[OutgoingMail], *, after: timedelta = timedelta(0)) -> None:
+    """Give mails back untried: they are due again at once, or `after` a while."""
     OutgoingMail.objects.filter(pk__in=[mail.pk for mail in mails], state=MailState.SENDING).update(
-        state=queued_again(), due_at=Now(), attempts=F("attempts") - 1
+        state=queued_again(), due_at=Now() + after, attempts=F("attempts") - 1
     )
 
 

@@ -302,8 +302,7 @@ def test_the_link_is_mailed_again_to_the_invited_mailbox_only(
     ask(invitation.address)
     assert promised.count() == 2
     assert len(set(promised.values_list("serial", flat=True))) == 1  # the same link
-    for _ask in range(10):
-        last = guest.post("consent:enter", {"address": "x@y.example"})
+    last = [guest.post("consent:enter", {"address": "x@y.example"}) for _ask in range(10)][-1]
     assert (last.status_code, int(last["Retry-After"]) > 0) == (429, True)
 
 
