@@ -9,6 +9,7 @@ from tenants.views import health, home, local
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("account/second-factor/", home.second_factor_needed, name="second_factor_needed"),
     path("about/", home.about, name="about"),
     path("organizations/", my_access.organizations, name="organizations"),
     path("account/blocked/", my_access.blocked, name="blocked"),

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
-from invitations.models import DirectoryEntry
+from invitations.models import DirectoryEntry, TenantPolicy
 from invitations.models.directory import DirectoryQuerySet
-from invitations.permissions import Permission, permissions_of
+from invitations.permissions import ADMINISTERING, Permission, permissions_of
 from invitations.states import ExternalUserState
+from tenants import schema
 from tenants.adapters import account_of
 from tenants.models import Account
 
@@ -28,6 +32,7 @@ class Viewer:
     entry: DirectoryEntry
     account: Account
     permissions: frozenset[Permission]
+    needs_second_factor: bool = False
 
     @property
     def email(self) -> str:
@@ -57,12 +62,22 @@ def find_viewer(account: Account) -> Viewer:
     answers: dict[str, Any] = {
         "roles": ArrayAgg(
             "role_assignments__role", filter=Q(role_assignments__isnull=False), default=[]
-        )
+        ),
+        "asks_second_factor": Exists(
+            TenantPolicy.objects.filter(second_factor_for_administrators=True)
+        ),
+        "has_second_factor": Exists(
+            Authenticator.objects.filter(user_id=account.pk).exclude(
+                type=Authenticator.Type.RECOVERY_CODES
+            )
+        ),
     }
-    entry = _entries(account).annotate(**answers).first()
+    entry: Any = _entries(account).annotate(**answers).first()
     if entry is None:
         raise Http404
-    return Viewer(entry, account, permissions_of(entry.roles))
+    lacking = entry.asks_second_factor and not entry.has_second_factor
+    administers = not ADMINISTERING.isdisjoint(entry.roles)
+    return Viewer(entry, account, permissions_of(entry.roles), lacking and administers)
 
 
 ViewerView = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
@@ -71,6 +86,12 @@ ViewerView = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
 def _viewer_or_sign_in(request: HttpRequest) -> Viewer | HttpResponse:
     account = account_of(request)
     return find_viewer(account) if account else redirect_to_login(request.get_full_path())
+
+
+def _set_up_second_factor(request: HttpRequest) -> HttpResponse:
+    """An administrator without one is led to the set-up first; everything waits (policy)."""
+    query = urlencode({"next": request.get_full_path()})
+    return redirect(f"{schema.public_path('second_factor_needed')}?{query}")
 
 
 def require_entry(view: ViewerView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
@@ -103,6 +124,8 @@ def require(
                 return viewer
             if not viewer.may(permission):
                 raise PermissionDenied
+            if viewer.needs_second_factor:
+                return _set_up_second_factor(request)
             return view(request, viewer, *args, **kwargs)
 
         return wrapped  # type: ignore[return-value]  # `wraps` names the argument, Concatenate cannot

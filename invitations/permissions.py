@@ -31,6 +31,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# Who may do harm in the tenant: they show a second factor first, where the tenant asks for it.
+ADMINISTERING = frozenset({Role.ADMINISTRATOR, Role.USER_ADMINISTRATOR})
+
+
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
     """Everything that any of these roles grants."""
     return frozenset().union(*(GRANTS[Role(role)] for role in roles))

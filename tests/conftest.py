@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -21,6 +23,7 @@ from tenants.models import Account, Tenant
 from tenants.services import provision_tenant
 from tests.smtp import SmtpSink
 
+SECOND_FACTOR = "JBSWY3DPEHPK3PXP"
 ROOMS = "https://rooms.contoso.example/"
 
 
@@ -29,6 +32,14 @@ def make_account(address: str, name: str = "") -> Account:
     account = Account.objects.create_user(address, display_name=name)
     EmailAddress.objects.create(user=account, email=account.email, verified=True, primary=True)
     return account
+
+
+def add_second_factor(account: Account) -> None:
+    """A time-based code, as administrators need one."""
+    secret = get_adapter().encrypt(SECOND_FACTOR)
+    Authenticator.objects.create(
+        user=account, type=Authenticator.Type.TOTP, data={"secret": secret}
+    )
 
 
 def make_tenant(slug: str, name: str, admin: str) -> None:
@@ -43,9 +54,11 @@ def make_tenant(slug: str, name: str, admin: str) -> None:
         verified=True,
     )
     with schema.in_tenant(tenant):
+        account = make_account(admin)
+        add_second_factor(account)
         agree(
             ticket=Ticket(invitation.pk, invitation.serial),
-            account=make_account(admin),
+            account=account,
             shown_version=0,
         )
         url = f"https://rooms.{slug}.example/"

@@ -21,7 +21,7 @@ from invitations.models import (
 from invitations.permissions import Role
 from tenants import schema
 from tenants.models import Account, OutgoingMail, Tenant
-from tests.conftest import ROOMS, Invite, Place
+from tests.conftest import ROOMS, Invite, Place, add_second_factor
 
 At = Callable[..., Place]
 Statements = Callable[[], CaptureQueriesContext]
@@ -304,6 +304,7 @@ def test_each_role_may_what_it_may(
             account=gita, address=gita.email, external_user_state="Accepted", user_type="Member"
         )
         RoleAssignment.objects.create(entry=entry, role=role)
+    add_second_factor(gita)
     invitation = invite(email="x@tailspin.example")
     somebody = at(gita)
     found = {
