@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from consent.leaving import leave
@@ -30,6 +29,7 @@ from tenants.models import Account, MailBlock, Membership, Tenant
 from tenants.services import suspend_tenant
 from tests.browserless import accept, open_link, prove_again, to_review
 from tests.conftest import ROOMS, Invite, Place
+from tests.rows import checksum, dump
 
 At = Callable[..., Place]
 
@@ -52,23 +52,6 @@ def both(invite: Invite, at: At, gita: Account, fabrikam: Tenant) -> Place:
 def entry_at(tenant: Tenant, address: str = "gita@northwind.example") -> DirectoryEntry:
     with schema.in_tenant(tenant):
         return DirectoryEntry.objects.get(address=address)
-
-
-def checksum(tenant: Tenant) -> str:
-    """Over every row of every table of a tenant's schema."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
-            [tenant.schema_name],
-        )
-        tables = [row[0] for row in cursor.fetchall()]
-        sums = []
-        for table in tables:
-            named = f'"{tenant.schema_name}"."{table}"'
-            whole = "md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
-            cursor.execute(f"SELECT {whole} FROM {named} AS t")  # noqa: S608
-            sums.append(cursor.fetchone()[0])
-    return "-".join(sums)
 
 
 # --- leaving -------------------------------------------------------------------------------------------
@@ -190,20 +173,6 @@ def test_everything_about_me_and_nobody_else(
 
 
 # --- closing the account (D03) ------------------------------------------------------------------------------
-
-
-def dump() -> str:
-    """Every value of every column of every table, as text."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_schema, table_name FROM information_schema.tables"
-            " WHERE table_schema IN ('public', 'contoso', 'fabrikam')"
-        )
-        parts = []
-        for schema_name, table in cursor.fetchall():
-            cursor.execute(f'SELECT t::text FROM "{schema_name}"."{table}" AS t')  # noqa: S608
-            parts += [row[0] for row in cursor.fetchall()]
-    return "\n".join(parts)
 
 
 def test_closing_the_account_takes_the_person_out_of_every_table(
