@@ -177,15 +177,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):
             request.outside_until = time.monotonic() + PATIENCE_SECONDS
         return ImpatientSession(request.outside_until)
 
-    def is_email_verified(self, provider: Any, email: str) -> bool:
+    def is_email_verified(self, *args: Any) -> bool:
         return False  # only the claim says so
 
-    def populate_user(
-        self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
-    ) -> Any:
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, *args: Any) -> Any:
         return sociallogin.user  # nothing the provider says changes an account
 
-    def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+    def is_open_for_signup(self, request: HttpRequest, *args: Any) -> bool:
         # Whoever may have an account has got it in `pre_social_login`.
         return False
 
@@ -193,13 +191,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         """Let connected accounts through, make invited ones, show everybody else why not."""
         if sociallogin.is_existing or sociallogin.state.get("process") == AuthProcess.CONNECT:
             return
-        reason = self._admit(sociallogin)
+        reason = self._admit(request, sociallogin)
         if reason:
             next_path = sociallogin.state.get("next", "")
             page = ended(request, reason, sociallogin.provider, next_path)
             raise ImmediateHttpResponse(page)
 
-    def _admit(self, sociallogin: SocialLogin) -> str:
+    def _admit(self, request: HttpRequest, sociallogin: SocialLogin) -> str:
         """Make the account of an invited person; else the reason to refuse."""
         if not sociallogin.email_addresses:
             return "unproved"
@@ -212,7 +210,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         try:
             with transaction.atomic():
                 sociallogin.user = open_account(address)
-                sociallogin.save(None, connect=True)
+                sociallogin.save(request, connect=True)
         except AddressKnownError:
             return "known"
         return ""

@@ -38,7 +38,7 @@ def nonce_of(code_verifier: str) -> str:
 
 def _json(url: str, **headers: str) -> Claims:
     """An object from the provider; `OAuth2Error`, or what `requests` raises."""
-    with get_adapter().get_requests_session() as session:
+    with get_adapter().get_requests_session() as session:  # type: ignore[no-untyped-call]
         answer = session.get(url, headers=headers)
     answer.raise_for_status()
     found = answer.json()
@@ -64,7 +64,7 @@ class OutsideAdapter(OpenIDConnectOAuth2Adapter):
     def openid_config(self) -> Claims:
         """The provider's discovery document, once per request."""
         if not hasattr(self, "_openid_config"):
-            provider = self.get_provider()
+            provider = self.get_provider()  # type: ignore[no-untyped-call]
             found = _json(provider.server_url)
             server_url = provider.app.settings["server_url"]
             # Plain HTTP is for a provider on loopback (`config.settings.outside`).
@@ -76,11 +76,12 @@ class OutsideAdapter(OpenIDConnectOAuth2Adapter):
             differs = provider.app.settings.get("issuer_differs", False)
             if not issuer or (not differs and issuer.rstrip("/") != server_url):
                 raise OAuth2Error("the provider calls itself by another name")
-            self._openid_config = found
+            self._openid_config: Claims = found
         return self._openid_config
 
     def get_callback_url(self, request: HttpRequest, app: SocialApp) -> str:
-        return schema.absolute_url(self.get_provider().get_callback_url())
+        path = schema.public_path("outside_callback", provider_id=app.provider_id)
+        return schema.absolute_url(path)
 
     def get_access_token_data(
         self, request: HttpRequest, app: SocialApp, client: Any, pkce_code_verifier: str = ""
@@ -110,7 +111,9 @@ class OutsideAdapter(OpenIDConnectOAuth2Adapter):
             if more.get("sub") != claims["sub"]:
                 raise OAuth2Error("the user information is about another person")
             claims = more | claims
-        return self.get_provider().sociallogin_from_response(request, claims)
+        provider = self.get_provider()  # type: ignore[no-untyped-call]
+        login: SocialLogin = provider.sociallogin_from_response(request, claims)
+        return login
 
     def _claims(self, app: SocialApp, id_token: str) -> Claims:
         """What the ID token says, after its signature and its addressee were checked (O04)."""
@@ -171,7 +174,7 @@ class OutsideProvider(OpenIDConnectProvider):
     def extract_extra_data(self, data: Claims) -> dict[str, Any]:
         return {key: data[key] for key in ("iss", "sub", "email") if key in data}
 
-    def extract_common_fields(self, data: Claims) -> dict[str, Any]:
+    def extract_common_fields(self, *args: Any) -> dict[str, Any]:
         return {}
 
     def extract_email_addresses(self, data: Claims) -> list[EmailAddress]:

@@ -6,6 +6,7 @@ from allauth.account.adapter import get_adapter as account_adapter
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.internal.statekit import get_states
 from allauth.socialaccount.models import SocialAccount, SocialApp
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -65,9 +66,16 @@ def start(request: HttpRequest, provider_id: str) -> HttpResponse:
 @require_safe
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Back from the provider: allauth checks state and code, `tenants.outside` decides."""
-    _provider(request, provider_id)
-    view = OAuth2CallbackView.adapter_view(OutsideAdapter(request, provider_id))
-    response: HttpResponse = view(request)
+    provider = _provider(request, provider_id)
+    stashed = get_states(request).get(request.GET.get("state", ""))
+    attempt = OutsideAdapter(request, provider_id)
+    view = OAuth2CallbackView.adapter_view(attempt)  # type: ignore[no-untyped-call]
+    try:
+        response: HttpResponse = view(request)
+    except (OAuth2Error, RequestException) as error:
+        # Reading where the provider's pages are happens outside of allauth's own care.
+        next_path = stashed[0].get("next", "") if stashed else ""
+        return outside.ended_by(request, error, provider, next_path)
     return response
 
 
