@@ -77,7 +77,8 @@ def read_invited(token: str) -> Invited:
 def _start_clean(account: Account, address: str) -> None:
     """Whatever somebody planted in an account before its owner proved the address is gone."""
     account.set_unusable_password()  # this ends every session too: they are bound to it
-    account.save(update_fields=["password"])
+    account.display_name = ""
+    account.save(update_fields=["password", "display_name"])
     for session in UserSession.objects.filter(user=account):
         session.end()
     Authenticator.objects.filter(user=account).delete()

@@ -34,6 +34,8 @@ def _app(
         )
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
         raise ImproperlyConfigured(f"The server_url of “{provider_id}” must begin with https://.")
+    if not client_id or not secret:
+        raise ImproperlyConfigured(f"“{provider_id}” needs a client id and a client secret.")
     return {
         "provider_id": provider_id,
         "name": name,

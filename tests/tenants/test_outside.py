@@ -319,6 +319,29 @@ def test_connections_change_only_after_a_recent_sign_in(
     assert SocialAccount.objects.filter(pk=row.pk).exists()
 
 
+def test_connecting_goes_on_after_the_password_was_asked(
+    woodgrove: OpenIDProvider, browser: Client, gita: Account
+) -> None:
+    gita.set_password("a long password of mine")
+    gita.save()
+    browser.force_login(gita, backend="allauth.account.auth_backends.AuthenticationBackend")
+    asked: Any = browser.post("/accounts/outside/woodgrove/", {"process": "connect"})
+    response = browser.post(asked.url, {"password": "a long password of mine"})
+    url = str(response.headers["Refresh"]).removeprefix("0; url=")
+    assert come_back(browser, woodgrove.approve(url)).url == "/accounts/3rdparty/"
+    assert SocialAccount.objects.get().user == gita
+
+
+def test_a_second_factor_is_asked_after_an_outside_sign_in_too(
+    woodgrove: OpenIDProvider, browser: Client, gita: Account
+) -> None:
+    connected(gita, woodgrove, browser)
+    Authenticator.objects.create(user=gita, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    other = Client()
+    assert go(other, woodgrove).url.startswith("/accounts/2fa/authenticate/")
+    assert signed_in_as(other) is None
+
+
 def test_nobody_disconnects_what_is_not_theirs(
     woodgrove: OpenIDProvider, browser: Client, gita: Account, sam: Account
 ) -> None:
@@ -560,14 +583,57 @@ def test_google_and_microsoft_are_two_variables_each() -> None:
     assert not microsoft["settings"]["address_trusted"]
 
 
+@pytest.fixture
+def microsoft(woodgrove: OpenIDProvider, settings: Any) -> dict[str, Any]:
+    """The provider plays Microsoft: its issuer names whichever directory the person is from."""
+    played = app(FOYER_MICROSOFT_CLIENT_ID="foyer", FOYER_MICROSOFT_CLIENT_SECRET=woodgrove.secret)
+    played["provider_id"] = "woodgrove"
+    played["settings"]["server_url"] = woodgrove.issuer
+    settings.SOCIALACCOUNT_PROVIDERS = {"outside": {"APPS": [played]}}
+    woodgrove.calls_itself = f"{woodgrove.issuer}/{{tenantid}}/v2.0"
+    woodgrove.claims |= {"tid": "t-1", "iss": f"{woodgrove.issuer}/t-1/v2.0"}
+    return played
+
+
+@pytest.mark.parametrize("directory", ["t-2", "", None, "{tenantid}"])
+def test_an_issuer_of_another_directory_than_the_token_says_is_refused(
+    woodgrove: OpenIDProvider, browser: Client, microsoft: dict[str, Any], directory: str | None
+) -> None:
+    """O04."""
+    woodgrove.claims |= {"tid": directory, "xms_edov": True}
+    assert go(browser, woodgrove, **invited()).status_code == 401
+    assert signed_in_as(browser) is None
+
+
+def test_the_same_subject_in_another_directory_is_another_person(
+    woodgrove: OpenIDProvider, browser: Client, microsoft: dict[str, Any], gita: Account
+) -> None:
+    """A06."""
+    connected(gita, woodgrove, browser)
+    woodgrove.claims |= {"tid": "t-2", "iss": f"{woodgrove.issuer}/t-2/v2.0"}
+    other = Client()
+    assert go(other, woodgrove).status_code == 403
+    assert signed_in_as(other) is None
+
+
+def test_the_addresses_of_one_pinned_directory_may_be_trusted(
+    woodgrove: OpenIDProvider, browser: Client, microsoft: dict[str, Any]
+) -> None:
+    pinned = app(
+        FOYER_MICROSOFT_CLIENT_ID="foyer",
+        FOYER_MICROSOFT_CLIENT_SECRET="s",
+        FOYER_MICROSOFT_TENANT="t-1",
+        FOYER_MICROSOFT_TRUST_ADDRESSES="true",
+    )
+    assert pinned["settings"]["server_url"] == "https://login.microsoftonline.com/t-1/v2.0"
+    microsoft["settings"]["address_trusted"] = pinned["settings"]["address_trusted"]
+    assert go(browser, woodgrove, **invited()).url == NEXT
+
+
 def test_microsofts_word_for_verified_is_another(
-    woodgrove: OpenIDProvider, browser: Client, settings: Any
+    woodgrove: OpenIDProvider, browser: Client, microsoft: dict[str, Any]
 ) -> None:
     """A06: `email_verified` is not what counts there, nor is an address without `xms_edov`."""
-    microsoft = app(FOYER_MICROSOFT_CLIENT_ID="foyer", FOYER_MICROSOFT_CLIENT_SECRET="s")
-    microsoft["provider_id"], microsoft["secret"] = "woodgrove", woodgrove.secret
-    microsoft["settings"]["server_url"] = woodgrove.issuer
-    settings.SOCIALACCOUNT_PROVIDERS = {"outside": {"APPS": [microsoft]}}
     assert go(browser, woodgrove, **invited()).status_code == 403
     woodgrove.claims["xms_edov"] = True
     assert go(browser, woodgrove, **invited()).url == NEXT
@@ -583,6 +649,7 @@ def test_microsofts_word_for_verified_is_another(
             {"FOYER_MICROSOFT_CLIENT_ID": "m", "FOYER_MICROSOFT_TRUST_ADDRESSES": "true"},
             "one directory's id",
         ),
+        ({"FOYER_GOOGLE_CLIENT_ID": "g"}, "client secret"),
     ],
 )
 def test_a_wrong_setting_is_refused_at_the_start(environ: dict[str, str], says: str) -> None:
@@ -609,5 +676,6 @@ def test_a_provider_that_could_not_hold_is_refused_at_the_start(
         "secret": "s",
     }
     environ = {"FOYER_OPENID_PROVIDERS": json.dumps([given | part]), "FOYER_GOOGLE_CLIENT_ID": "g"}
+    environ["FOYER_GOOGLE_CLIENT_SECRET"] = "s"
     with pytest.raises(ImproperlyConfigured, match=says):
         outside_apps(environ)
