@@ -3,13 +3,19 @@
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from consent.views import my_access
 from invitations.views.setup import setup
 from tenants.views import health, home, local, outside
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("about/", home.about, name="about"),
-    path("organizations/", home.organizations, name="organizations"),
+    path("organizations/", my_access.organizations, name="organizations"),
+    path("account/blocked/", my_access.blocked, name="blocked"),
+    path("account/my-data/", my_access.download, name="download"),
+    path("account/close/", my_access.close_account, name="close_account"),
+    path("organizations/<slug:slug>/", my_access.organization, name="organization"),
+    path("organizations/<slug:slug>/leave/", my_access.leave, name="leave"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/sessions/", include("allauth.usersessions.urls")),

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 
 from invitations.models import DirectoryEntry
+from invitations.models.directory import DirectoryQuerySet
 from invitations.permissions import Permission, permissions_of
 from invitations.states import ExternalUserState
 from tenants.adapters import account_of
@@ -40,6 +41,17 @@ class Viewer:
         return permission in self.permissions
 
 
+def _entries(account: Account) -> DirectoryQuerySet:
+    return DirectoryEntry.objects.present().filter(
+        account=account, enabled=True, external_user_state=ExternalUserState.ACCEPTED
+    )
+
+
+def entry_of(account: Account) -> DirectoryEntry | None:
+    """The account's own entry here; None for strangers, blocked, deleted and pending ones."""
+    return _entries(account).first()
+
+
 def find_viewer(account: Account) -> Viewer:
     """The account's own entry here; 404 for anybody this directory does not know (N02)."""
     answers: dict[str, Any] = {
@@ -47,38 +59,48 @@ def find_viewer(account: Account) -> Viewer:
             "role_assignments__role", filter=Q(role_assignments__isnull=False), default=[]
         )
     }
-    entry = (
-        DirectoryEntry.objects.present()
-        .filter(account=account, enabled=True, external_user_state=ExternalUserState.ACCEPTED)
-        .annotate(**answers)
-        .first()
-    )
+    entry = _entries(account).annotate(**answers).first()
     if entry is None:
         raise Http404
     return Viewer(entry, account, permissions_of(entry.roles))
 
 
+ViewerView = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
+
+
+def _viewer_or_sign_in(request: HttpRequest) -> Viewer | HttpResponse:
+    account = account_of(request)
+    return find_viewer(account) if account else redirect_to_login(request.get_full_path())
+
+
+def require_entry(view: ViewerView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Give the view a `Viewer`, whatever its roles: everybody who is in this directory."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        viewer = _viewer_or_sign_in(request)
+        if isinstance(viewer, HttpResponse):
+            return viewer
+        return view(request, viewer, *args, **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # `wraps` names the argument, Concatenate cannot
+
+
 def require(
     permission: Permission,
-) -> Callable[
-    [Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, P], HttpResponse],
-]:
+) -> Callable[[ViewerView[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
     """Give the view a `Viewer` who has the permission.
 
     Strangers are sent to sign in, people without an entry get the 404 of a page that is not
     there, people without the permission a 403.
     """
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    def decorate(view: ViewerView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
         @wraps(view)
         def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            account = account_of(request)
-            if account is None:
-                return redirect_to_login(request.get_full_path())
-            viewer = find_viewer(account)
+            viewer = _viewer_or_sign_in(request)
+            if isinstance(viewer, HttpResponse):
+                return viewer
             if not viewer.may(permission):
                 raise PermissionDenied
             return view(request, viewer, *args, **kwargs)

@@ -16,15 +16,20 @@ def record(
     *,
     actor: DirectoryEntry | None,
     invitation: Invitation | None = None,
+    entry: DirectoryEntry | None = None,
     **detail: Any,
 ) -> AuditEvent:
-    """Add one row; `actor` None is the operator. `detail` holds no names and no addresses."""
+    """Add one row; `actor` None is the operator or the person invited.
+
+    `entry` is whom it is about; with an invitation, whom that is for. `detail` holds no names and
+    no addresses.
+    """
     if not connection.in_atomic_block:
         raise AuditOutsideTransactionError(action)
     return AuditEvent.objects.create(
         action=action,
         actor_id=actor.pk if actor else None,
-        entry_id=invitation.entry_id if invitation else None,
+        entry_id=invitation.entry_id if invitation else entry.pk if entry else None,
         invitation_id=invitation.pk if invitation else None,
         detail=detail,
     )

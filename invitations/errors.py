@@ -32,6 +32,10 @@ class GuestAlreadyAcceptedError(GuestAlreadyInvitedError):
     """The person is in the directory already."""
 
 
+class LastAdministratorError(InvitationError):
+    """The tenant would be left without an administrator (P06)."""
+
+
 class RedirectUrlError(InvitationError):
     """The redirect URL is not https, not plain, or at an origin the tenant did not register."""
 

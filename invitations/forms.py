@@ -1,5 +1,6 @@
 """The administrators' forms. What they take is checked by the services; here it gets words."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -44,8 +45,9 @@ WORDS = {
 
 
 def words_for(error: FieldError) -> str:
-    """What a person reads for a service's refusal."""
-    return str(WORDS.get((error.field, error.reason), _("This cannot be used")))
+    """What a person reads for a service's refusal; `url_nl` is said like `url`."""
+    kind = re.sub(r"_[a-z]{2}$", "", error.field)
+    return str(WORDS.get((kind, error.reason), _("This cannot be used")))
 
 
 def say(form: forms.Form, error: FieldError) -> None:

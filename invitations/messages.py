@@ -1,24 +1,29 @@
 """Rendering mail inside the tenant it is for, at the moment it leaves."""
 
 import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.utils import formatdate
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models.functions import Now
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
-from invitations import redemption
-from invitations.models import Invitation
+from invitations import notices, redemption
+from invitations.models import DirectoryEntry, Invitation, Notice, NoticeKind
 from invitations.redirects import host_of
 from tenants import schema
 from tenants.addresses import unicode_address
-from tenants.models import MailKind, OutgoingMail, Tenant
+from tenants.mail import blocks
+from tenants.models import MailKind, MailState, OutgoingMail, Tenant
 
 QUOTE_WIDTH = 70
 TEXT_WIDTH = 76
@@ -28,6 +33,14 @@ ACCENTS = {
     "accent_dark": "#74cdbf",
     "on_accent_dark": "#05211e",
 }
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail ready to leave, and the notices it tells of."""
+
+    message: EmailMultiAlternatives
+    notice_ids: tuple[UUID, ...] = ()
 
 
 def zone_label(at: datetime) -> str:
@@ -86,7 +99,7 @@ def invitation_context(invitation: Invitation) -> dict[str, Any]:
         "zone": zone_label(invitation.expires_at),
         "message": message,
         "message_lines": quoted(message) if message else [],
-        "address": invitation.entry.address,
+        "address": invitation.address,
         "accept_url": link,
         "report_url": unwanted,
         "block_url": unwanted,
@@ -116,7 +129,7 @@ def _compose(
     return message
 
 
-def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> EmailMultiAlternatives | None:
+def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     invitation = (
         Invitation.objects.with_clock()
         .with_landing()
@@ -128,47 +141,109 @@ def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> EmailMultiAlternativ
         return None
     with translation.override(invitation.language):
         context = invitation_context(invitation)
-        message = _compose(
-            "invitation", context, mail=mail, to=invitation.entry.address, tenant=tenant
-        )
+        message = _compose("invitation", context, mail=mail, to=invitation.address, tenant=tenant)
+    message.extra_headers |= {
+        "List-Unsubscribe": f"<{context['block_url']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
     if invitation.invited_by and invitation.invited_by.address:
         message.reply_to = [invitation.invited_by.address]
-    return message
+    return Letter(message)
 
 
-def _undelivered_mail(mail: OutgoingMail, tenant: Tenant) -> EmailMultiAlternatives | None:
-    invitation = (
-        Invitation.objects.select_related("entry", "invited_by").filter(pk=mail.about).first()
-    )
-    failed = (
-        OutgoingMail.objects.filter(kind=MailKind.INVITATION, about=mail.about)
-        .order_by("-pk")
-        .first()
-    )
-    if invitation is None or invitation.invited_by is None or failed is None:
+def _server_answer(notice: Notice) -> str:
+    """What the mail server said when it refused the invitation (F06)."""
+    if notice.kind != NoticeKind.UNDELIVERED or notice.invitation is None:
+        return ""
+    refused = OutgoingMail.objects.filter(
+        kind=MailKind.INVITATION,
+        about=notice.invitation.pk,
+        state=MailState.FAILED,
+    ).last()
+    return f"{refused.answer_code or ''} {refused.answer}".strip() if refused else ""
+
+
+def _access_ended_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
+    """To somebody whose access the organization ended, while the row still knows the address."""
+    entry = DirectoryEntry.objects.deleted().filter(pk=mail.about).first()
+    if entry is None or not entry.address:
         return None
-    inviter = invitation.invited_by
-    with translation.override(inviter.language or tenant.language):
+    with translation.override(entry.language or tenant.language):
         context = {
             "organization_name": tenant.name,
-            "guest_name": invitation.entry.display_name or invitation.entry.address,
-            "address": unicode_address(invitation.entry.address),
-            "answer_code": failed.answer_code,
-            "answer": failed.answer,
+            "organizations_url": schema.absolute_url(schema.public_path("organizations")),
+            "foyer_host": settings.FOYER_HOST,
+            "lang": translation.get_language(),
+            "dir": "rtl" if get_language_bidi() else "ltr",
+        }
+        return Letter(_compose("access_ended", context, mail=mail, to=entry.address, tenant=tenant))
+
+
+def _notice_line(notice: Notice) -> dict[str, Any]:
+    about, invitation = notice.about, notice.invitation
+    address = invitation.address if invitation else about.address
+    return {
+        "who": about.display_name or unicode_address(address),
+        "address": unicode_address(address),
+        "what": NoticeKind(notice.kind).label,
+        "at": notice.created_at,
+        "zone": zone_label(notice.created_at),
+        "answer": notice.said or _server_answer(notice),
+    }
+
+
+def _notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
+    """Everything somebody has not been told yet, in one mail."""
+    waiting = notices.unmailed(mail.about)
+    if not waiting or waiting[0].recipient.deleted_at:
+        return None
+    recipient = waiting[0].recipient
+    with translation.override(recipient.language or tenant.language):
+        lines = [_notice_line(notice) for notice in waiting]
+        context = {
+            "organization_name": tenant.name,
+            "lines": lines,
+            "first": lines[0],
+            "more": len(lines) - 1,
             "guests_url": schema.absolute_url(schema.tenant_path(tenant, "invitations:guests")),
             "foyer_host": settings.FOYER_HOST,
             "lang": translation.get_language(),
             "dir": "rtl" if get_language_bidi() else "ltr",
         }
-        return _compose("undelivered", context, mail=mail, to=inviter.address, tenant=tenant)
+        message = _compose("notices", context, mail=mail, to=recipient.address, tenant=tenant)
+    return Letter(message, tuple(notice.pk for notice in waiting))
 
 
-RENDERERS = {
+RENDERERS: dict[str, Callable[[OutgoingMail, Tenant], Letter | None]] = {
     MailKind.INVITATION: _invitation_mail,
-    MailKind.UNDELIVERED: _undelivered_mail,
+    MailKind.NOTICES: _notices_mail,
+    MailKind.ACCESS_ENDED: _access_ended_mail,
 }
 
 
-def render(mail: OutgoingMail, tenant: Tenant) -> EmailMultiAlternatives | None:
+def is_unwanted(mail: OutgoingMail) -> bool:
+    """Whether its reader said “never again” since it was promised (M10)."""
+    if mail.kind not in {MailKind.INVITATION, MailKind.REMINDER}:
+        return False
+    invitation = Invitation.objects.filter(pk=mail.about).first()
+    return invitation is not None and blocks.is_blocked(
+        tenant=mail.tenant, address=invitation.address
+    )
+
+
+def is_overtaking(mail: OutgoingMail) -> bool:
+    """Whether an older mail to the same guest is in a worker's hands just now (R07).
+
+    It may carry a ticket that has been replaced meanwhile, and must not arrive after the newer.
+    """
+    if mail.kind not in {MailKind.INVITATION, MailKind.REMINDER}:
+        return False
+    entry = Invitation.objects.filter(pk=mail.about).values("entry")
+    siblings = Invitation.objects.filter(entry__in=entry).values_list("pk", flat=True)
+    in_hand = OutgoingMail.objects.filter(about__in=list(siblings), state=MailState.SENDING)
+    return in_hand.filter(pk__lt=mail.pk, due_at__gt=Now()).exists()
+
+
+def render(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     """The mail as it leaves now, or None when there is nothing to say any more."""
-    return RENDERERS[MailKind(mail.kind)](mail, tenant)
+    return RENDERERS[mail.kind](mail, tenant)

@@ -1,20 +1,28 @@
 """Using a ticket: who holds it, whether it is alive, and tying the guest to an account."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Now
 
-from invitations import audit, tickets
+from invitations import audit, notices, tickets
 from invitations.errors import (
     AlreadyGuestError,
     TicketInvalidError,
     WrongAccountError,
 )
-from invitations.models import AuditAction, DirectoryEntry, Invitation, LandingPage
+from invitations.models import (
+    AuditAction,
+    Contact,
+    DirectoryEntry,
+    EntryAlias,
+    Invitation,
+    LandingPage,
+    NoticeKind,
+)
 from invitations.states import ExternalUserState, InvitationStatus
 from tenants import schema
 from tenants.models import Account, Membership, UserType
@@ -39,50 +47,70 @@ def link_path(invitation: Invitation, purpose: tickets.Purpose) -> str:
     return schema.tenant_path(tenant, f"invitations:{page}", ticket=text)
 
 
-def _with_proof(account: Account | None) -> dict[str, Any]:
+def _with_proof(account: Account | None, proof: str) -> dict[str, Any]:
     """Questions answered along with the look-up, so that they cost no statement of their own."""
     landing = LandingPage.objects.filter(origin=OuterRef("redirect_origin"))
     if account is None:
         return {"is_proved": Value(False), "may_land": Exists(landing)}
     proved = EmailAddress.objects.filter(
-        user_id=account.pk, email=OuterRef("entry__address"), verified=True
+        user_id=account.pk, email=OuterRef("address"), verified=True
     )
     other_entry = DirectoryEntry.objects.present().filter(account_id=account.pk)
     return {
         "is_proved": Exists(proved),
+        "is_alias": Q(address=proof) if proof else Value(False),
         "is_here_already": Exists(other_entry.exclude(pk=OuterRef("entry_id"))),
         "may_land": Exists(landing),
     }
 
 
+def _named(ticket: tickets.Ticket) -> Q:
+    return Q(pk=ticket.invitation_id, serial=ticket.serial)
+
+
+def _proved_by(account: Account) -> Q:
+    """The direct link: the entry's own address, which the account proved (A05). An entry without
+    address is found by its mailed link only."""
+    proved = EmailAddress.objects.filter(user_id=account.pk, verified=True).values("email")
+    return Q(entry__address__in=proved, address=F("entry__address"), entry__invitation=F("pk"))
+
+
 def find(
-    ticket: tickets.Ticket, *, account: Account | None = None, lock: bool = False
+    ticket: tickets.Ticket | None,
+    *,
+    account: Account | None = None,
+    proof: str = "",
+    lock: bool = False,
 ) -> Invitation:
     """The invitation this ticket names, alive or completed; `TicketInvalidError` otherwise.
 
-    Comes with `is_live`, `may_land` and, for an account, `is_proved` and `is_here_already`.
-    A disabled or deleted entry has no living ticket.
+    Without a ticket it is the direct link: the one that the account's proved addresses find.
+    Comes with `is_live`, `may_land` and, for an account, `is_proved`, `is_alias` (`proof` is an
+    address it proved in this browser beside its own) and `is_here_already`. A disabled or deleted
+    entry has no living ticket.
     """
+    if ticket is None and account is None:
+        raise TicketInvalidError
+    asked = _named(ticket) if ticket else _proved_by(cast("Account", account))
     invitations = (
         Invitation.objects.with_clock()
         .with_landing()
-        .filter(
-            pk=ticket.invitation_id,
-            serial=ticket.serial,
-            entry__deleted_at__isnull=True,
-            entry__enabled=True,
-        )
+        .filter(asked, entry__deleted_at__isnull=True, entry__enabled=True)
     )
     if lock:
-        invitations = invitations.select_for_update(of=("self", "entry"))
-    invitation = (
-        invitations.select_related("entry", "invited_by").annotate(**_with_proof(account)).first()
+        # The entry first, as everywhere: whoever changes an invitation holds its entry.
+        invitations = invitations.select_for_update(of=("entry", "self"))
+    found = list(
+        invitations.select_related("entry", "invited_by").annotate(**_with_proof(account, proof))
     )
-    if invitation is None or not (
-        invitation.is_live or invitation.status == InvitationStatus.COMPLETED
-    ):
+    live = [each for each in found if each.is_live]
+    # Two of the person's addresses are invited: only the mailed links tell them apart.
+    if len(live) > 1:
         raise TicketInvalidError
-    return invitation
+    for invitation in live or found:
+        if invitation.is_live or invitation.status == InvitationStatus.COMPLETED:
+            return invitation
+    raise TicketInvalidError
 
 
 def is_redeemed_by(invitation: Invitation, account: Account | None) -> bool:
@@ -108,7 +136,7 @@ def check_usable(invitation: Invitation) -> None:
     """
     if not invitation.is_live:
         raise TicketInvalidError
-    if not invitation.is_proved:
+    if not invitation.is_proved and not invitation.is_alias:
         raise WrongAccountError
     if invitation.is_here_already:
         raise AlreadyGuestError
@@ -124,13 +152,32 @@ def complete(invitation: Invitation, *, account: Account, consent_id: uuid.UUID)
         entry.display_name = account.display_name
     entry.save(update_fields=["account", "external_user_state", "state_changed_at", "display_name"])
     invitation.move_to(InvitationStatus.COMPLETED)
+    if not invitation.is_proved:
+        _remember_alias(entry, account)
     _remember_membership(entry, account)
+    notices.tell_inviter(NoticeKind.ACCEPTED, invitation)
     audit.record(
         AuditAction.INVITATION_COMPLETED,
         actor=entry,
         invitation=invitation,
         consent=str(consent_id),
+        alias=not invitation.is_proved,
     )
+
+
+def _remember_alias(entry: DirectoryEntry, account: Account) -> None:
+    """Both addresses are known from now on: the invited one, and the one that was signed in.
+
+    Not where the second belongs to somebody else here: then only the account tells who it is.
+    """
+    address = account.email
+    other = DirectoryEntry.objects.present().exclude(pk=entry.pk)
+    if (
+        Contact.objects.filter(address=address).exists()
+        or other.filter(Q(address=address) | Q(aliases__address=address)).exists()
+    ):
+        return
+    EntryAlias.objects.update_or_create(address=address, defaults={"entry": entry})
 
 
 def _remember_membership(entry: DirectoryEntry, account: Account) -> None:

@@ -63,13 +63,14 @@ class GuestRow:
 
     @property
     def address(self) -> str:
-        return self.entry.address
+        """The entry's, else where its invitation went: an entry may have none (3.4 b)."""
+        return self.entry.address or (self.invitation.address if self.invitation else "")
 
     @property
     def readable_address(self) -> str:
         """With the domain in its own script; empty when that is the address itself (M05)."""
-        readable = unicode_address(self.entry.address)
-        return "" if readable == self.entry.address else readable
+        readable = unicode_address(self.address)
+        return "" if readable == self.address else readable
 
     @property
     def state(self) -> str:

@@ -23,6 +23,25 @@ class EndReason(TextChoices):
     BY_TENANT = "by_tenant", _("Revoked")
     BY_GUEST = "by_guest", _("Declined")
     EXPIRED = "expired", _("Expired")
+    CORRECTED = "corrected", _("Sent to another address")
+    RESET = "reset", _("Redemption reset")
+    REMOVED = "removed", _("Guest removed")
+
+
+class DeletionReason(TextChoices):
+    """Why an entry is deleted: it decides what restoring brings back."""
+
+    REMOVED = "removed", _("Removed")
+    LEFT = "left", _("Left")
+    NEVER_REDEEMED = "never_redeemed", _("Never accepted")
+    ERASED = "erased", _("Erased")
+
+
+class NoAddress(TextChoices):
+    """Why an entry has no address: only the mailed link finds it (product 3.4 b)."""
+
+    CONTACT = "contact", _("The address belongs to a contact")
+    ALIAS = "alias", _("The address is another one of somebody in the directory")
 
 
 class ExternalUserState(TextChoices):
@@ -37,14 +56,15 @@ class CreationType(TextChoices):
     PROVISIONED = "Provisioned", _("Provisioned")
 
 
-OPEN = frozenset({InvitationStatus.PENDING_ACCEPTANCE})
+# May still be redeemed until its time is over: who declined may think again (C11).
+OPEN = frozenset({InvitationStatus.PENDING_ACCEPTANCE, InvitationStatus.DECLINED})
 
 TRANSITIONS: dict[InvitationStatus, frozenset[InvitationStatus]] = {
     InvitationStatus.PENDING_ACCEPTANCE: frozenset(
         {InvitationStatus.COMPLETED, InvitationStatus.DECLINED, InvitationStatus.REVOKED}
     ),
     InvitationStatus.COMPLETED: frozenset(),
-    InvitationStatus.DECLINED: frozenset(),
+    InvitationStatus.DECLINED: frozenset({InvitationStatus.COMPLETED, InvitationStatus.REVOKED}),
     InvitationStatus.REVOKED: frozenset(),
 }
 

@@ -2,17 +2,20 @@
 
 import logging
 import time
+from datetime import timedelta
 
 from celery import shared_task
-from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 
-from invitations import messages
-from invitations.models import Invitation
+from invitations import messages, notices
+from invitations.models import Invitation, NoticeKind
 from tenants import schema
 from tenants.mail import outbox
 from tenants.mail.transport import Answer, MailConnection, MailServerAwayError, Outcome
 from tenants.models import MailKind, MailState, OutgoingMail, TenantStatus
+
+# How long a newer mail steps aside for an older one to the same guest (R07).
+TURN = timedelta(seconds=3)
 
 log = logging.getLogger(__name__)
 
@@ -53,39 +56,42 @@ def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
         outbox.hold(mail, "suspended")
         return False
     with schema.in_tenant(mail.tenant):
-        message = _render(mail)
-        if message is None:
+        if messages.is_unwanted(mail):
+            outbox.hold(mail, "")
             return False
-        answer = connection.deliver(message)
+        if messages.is_overtaking(mail):
+            outbox.release([mail], after=TURN)
+            return False
+        letter = _render(mail)
+        if letter is None:
+            return False
+        answer = connection.deliver(letter.message)
         with transaction.atomic():
             outbox.settle(mail, answer)
+            if answer.outcome is Outcome.ACCEPTED:
+                notices.mark_mailed(letter.notice_ids)
             _tell_inviter(mail)
     return answer.outcome is Outcome.ACCEPTED
 
 
-def _render(mail: OutgoingMail) -> EmailMultiAlternatives | None:
+def _render(mail: OutgoingMail) -> messages.Letter | None:
     """The mail, or None when it was cancelled or put aside instead."""
     try:
-        message = messages.render(mail, mail.tenant)
+        letter = messages.render(mail, mail.tenant)
     except Exception as error:  # one mail that cannot be rendered stops no other (F08)
         log.exception("mail %s of %s cannot be rendered", mail.pk, mail.tenant.slug)
         answer = Answer(Outcome.LATER, None, type(error).__name__)
         outbox.postpone(mail, answer, give_up_after=outbox.POISONED_AFTER)
         return None
-    if message is None:
+    if letter is None:
         outbox.cancel(mail)
-    return message
+    return letter
 
 
 def _tell_inviter(mail: OutgoingMail) -> None:
     """An invitation that could not be delivered comes back to who sent it (F06)."""
     if mail.kind != MailKind.INVITATION or mail.state != MailState.FAILED:
         return
-    invitation = Invitation.objects.filter(pk=mail.about, invited_by__isnull=False).first()
+    invitation = Invitation.objects.select_related("entry").filter(pk=mail.about).first()
     if invitation:
-        outbox.promise_mail(
-            tenant=mail.tenant,
-            kind=MailKind.UNDELIVERED,
-            about=invitation.pk,
-            serial=mail.serial,
-        )
+        notices.tell_inviter(NoticeKind.UNDELIVERED, invitation)

@@ -4,7 +4,7 @@ import logging
 from smtplib import SMTPException
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -88,3 +88,11 @@ def begin_code_sign_in(request: HttpRequest, address: str) -> None:
     `ImmediateHttpResponse` (503) when the mail server is away.
     """
     LoginCodeVerificationProcess.initiate(request=request, user=account_for(address), email=address)
+
+
+def send_notice(template_prefix: str, address: str) -> None:
+    """Mail a notice during a request; with the mail server away what happened has happened."""
+    try:
+        get_adapter().send_mail(template_prefix, address, {})
+    except ImmediateHttpResponse:
+        log.warning("a notice could not be sent")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.addresses import canonical_domain
 from tenants.errors import FoyerError
+from tenants.mail import outbox
 from tenants.models import Domain, MailState, OutgoingMail, Tenant, TenantStatus
 from tenants.models.mail import OPEN_MAIL
 from tenants.registry import forget_tenants
@@ -78,6 +79,6 @@ def resume_tenant(tenant: Tenant) -> None:
     """Open a suspended tenant's door again; what was held leaves."""
     Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.ACTIVE)
     OutgoingMail.objects.filter(tenant=tenant, state=MailState.HELD, answer="suspended").update(
-        state=MailState.QUEUED, answer=""
+        state=outbox.queued_again(), answer=""
     )
     forget_tenants()

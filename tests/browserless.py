@@ -1,6 +1,7 @@
 """Walking the guest's way with Django's client: what a browser sends, without one."""
 
 import re
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,5 +47,21 @@ def accept(place: Place, review: str, **changed: str) -> Any:
     """Open the review page and press Accept."""
     page = place.client.get(review)
     assert page.status_code == 200, page.status_code
-    data = {"statement": shown_version(page), "answer": "accept"} | changed
+    language = re.search(r'name="language" value="(\w*)"', page.content.decode())
+    data = {"statement": shown_version(page), "answer": "accept"}
+    data |= {"language": language[1] if language else ""} | changed
     return place.client.post(review, data)
+
+
+def to_review(place: Place, invitation: Invitation) -> str:
+    """Up to the review page; its path."""
+    return str(place.client.post(open_link(invitation, place))["Location"])
+
+
+def prove_again(place: Place) -> None:
+    """As after a fresh proof that it is really this person."""
+    session = place.client.session
+    session["account_authentication_methods"] = [
+        {"method": "code", "at": time.time(), "reauthenticated": True}
+    ]
+    session.save()

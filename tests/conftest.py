@@ -207,9 +207,9 @@ class Race:
         self.accounts.append(account)
         return account
 
-    def invitation(self, address: str) -> Invitation:
+    def invitation(self, address: str, *, send_mail: bool = False) -> Invitation:
         with schema.in_tenant(self.tenant):
-            return invite_guest(email=address, invited_by=None, send_mail=False)
+            return invite_guest(email=address, invited_by=None, send_mail=send_mail)
 
 
 @pytest.fixture

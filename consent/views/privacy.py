@@ -1,79 +1,160 @@
-"""The privacy statement: for everybody to read, for administrators to publish."""
+"""Privacy statement and terms of use: for everybody to read, for administrators to publish."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from consent.forms import StatementForm
-from consent.models import PrivacyStatement
-from consent.statements import current_statement, publish_statement
+from consent.forms import StatementForm, TermsForm, TextsForm
+from consent.models import PrivacyStatement, Publication, TermsOfUse
+from consent.statements import publish_statement, publish_terms
 from invitations.access import Viewer, require
 from invitations.errors import FieldError
 from invitations.forms import say
 from invitations.permissions import Permission
 from tenants import schema
 
+LANGUAGE_NAMES = {"en": "English", "nl": "Nederlands"}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What differs between the two documents."""
+
+    model: Any
+    form: Callable[..., Any]
+    publish: Callable[..., Publication]
+    section: str
+    public: str
+    words: dict[str, Any]
+
+
+PRIVACY = Kind(
+    PrivacyStatement,
+    StatementForm,
+    publish_statement,
+    "privacy",
+    "statement",
+    {
+        "heading": gettext_lazy("Privacy statement"),
+        "lede": gettext_lazy(
+            "Guests read it before they accept. Publishing makes a new version; what somebody "
+            "agreed to stays readable."
+        ),
+        "none": gettext_lazy("None yet. Guests are told that there is none."),
+        "reading": gettext_lazy("%(organization)s’s privacy statement"),
+        "missing": gettext_lazy("%(organization)s has not provided a privacy statement."),
+        "done": gettext_lazy("Published. Guests see this version from now on."),
+    },
+)
+TERMS = Kind(
+    TermsOfUse,
+    TermsForm,
+    publish_terms,
+    "terms",
+    "terms_of_use",
+    {
+        "heading": gettext_lazy("Terms of use"),
+        "lede": gettext_lazy(
+            "Guests open and accept them after Review permissions, and again when you publish a "
+            "new version or an acceptance has run out."
+        ),
+        "none": gettext_lazy("None yet. Guests are not asked."),
+        "reading": gettext_lazy("%(organization)s’s terms of use"),
+        "missing": gettext_lazy("%(organization)s has no terms of use."),
+        "done": gettext_lazy("Published. Guests are asked to accept this version from now on."),
+    },
+)
+
+
+def _read(request: HttpRequest, kind: Kind, version: int | None) -> HttpResponse:
+    """The newest version or the named one, in the asked language (`?language=`) if it has it."""
+    versions = kind.model.objects.newest_first()
+    publication = (versions.filter(version=version) if version else versions).first()
+    if publication is None and version is not None:
+        raise Http404
+    named = {"organization": schema.current_tenant().name}
+    context = {
+        "organization_name": named["organization"],
+        "publication": publication,
+        "said": publication.in_language(request.GET.get("language", "")) if publication else None,
+        "languages": LANGUAGE_NAMES,
+        "heading": str(kind.words["reading"]) % named,
+        "missing": str(kind.words["missing"]) % named,
+    }
+    return render(request, "consent/published.html", context)
+
 
 @require_safe
 def statement(request: HttpRequest, version: int | None = None) -> HttpResponse:
-    """The current statement, or one version of it; with only a web address, its link."""
-    found = (
-        current_statement()
-        if version is None
-        else PrivacyStatement.objects.filter(version=version).first()
-    )
-    if found is None and version is not None:
-        raise Http404
-    context = {"organization_name": schema.current_tenant().name, "statement": found}
-    return render(request, "consent/statement.html", context)
+    """The privacy statement: the current, or one version of it."""
+    return _read(request, PRIVACY, version)
 
 
-def _publish(form: StatementForm, viewer: Viewer) -> bool:
+@require_safe
+def terms_of_use(request: HttpRequest, version: int | None = None) -> HttpResponse:
+    """The terms of use: the current, or one version of them."""
+    return _read(request, TERMS, version)
+
+
+def _publish(form: TextsForm, kind: Kind, viewer: Viewer) -> bool:
     if not form.is_valid():
         return False
     try:
-        publish_statement(**form.cleaned_data, by=viewer.entry)
+        kind.publish(**form.asked(), by=viewer.entry)  # type: ignore[attr-defined]
     except FieldError as error:
         say(form, error)
         return False
     return True
 
 
-def _row(published: PrivacyStatement) -> dict[str, object]:
-    tenant = schema.current_tenant()
+def _row(published: Any, kind: Kind) -> dict[str, object]:
+    view = f"consent:{kind.public}_version"
     return {
         "version": published.version,
         "published_at": published.published_at,
         "published_by": str(published.published_by or ""),
-        "url": published.url,
         "short_hash": published.content_hash[:12],
-        "view_url": schema.tenant_path(
-            tenant, "consent:statement_version", version=published.version
-        ),
+        "agree_again": getattr(published, "agree_again", False),
+        "ended": not getattr(published, "required", True),
+        "languages": [LANGUAGE_NAMES[language] for language in published.languages],
+        "view_url": schema.tenant_path(schema.current_tenant(), view, version=published.version),
     }
+
+
+def _administer(request: HttpRequest, viewer: Viewer, kind: Kind) -> HttpResponse:
+    posted = request.POST if request.method == "POST" else None
+    versions = kind.model.objects.newest_first().select_related("published_by")[:50]
+    form = kind.form(posted, newest=next(iter(versions), None))
+    if posted is not None and _publish(form, kind, viewer):
+        messages.success(request, str(kind.words["done"]))
+        return redirect(f"consent:{kind.section}")
+    context = {
+        "section": kind.section,
+        "person": viewer,
+        "form": form,
+        "words": kind.words,
+        "publications": [_row(published, kind) for published in versions],
+    }
+    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    return render(request, "consent/publish.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_PRIVACY)
 def privacy(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Publish a new version; the older ones stay readable."""
-    posted = request.POST if request.method == "POST" else None
-    versions = PrivacyStatement.objects.select_related("published_by").order_by("-version")
-    newest = versions.first()
-    initial = {"url": newest.url, "text": newest.text} if newest else None
-    form = StatementForm(posted, initial=initial)
-    if posted is not None and _publish(form, viewer):
-        messages.success(request, _("Published. Guests see this version from now on."))
-        return redirect("consent:privacy")
-    context = {
-        "section": "privacy",
-        "person": viewer,
-        "form": form,
-        "statements": [_row(published) for published in versions[:50]],
-    }
-    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
-    return render(request, "consent/privacy.html", context, status=status)
+    """Publish a new version of the privacy statement; the older ones stay readable."""
+    return _administer(request, viewer, PRIVACY)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_PRIVACY)
+def terms(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Publish a new version of the terms of use, or one that ends the asking."""
+    return _administer(request, viewer, TERMS)

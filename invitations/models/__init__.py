@@ -1,14 +1,26 @@
 from invitations.models.audit import AuditAction, AuditEvent
-from invitations.models.directory import DirectoryEntry, RoleAssignment
+from invitations.models.directory import (
+    Contact,
+    DirectoryEntry,
+    EntryAlias,
+    RoleAssignment,
+    Sponsorship,
+)
 from invitations.models.invitation import Invitation
+from invitations.models.notice import Notice, NoticeKind
 from invitations.models.policy import LandingPage, TenantPolicy
 
 __all__ = [
     "AuditAction",
     "AuditEvent",
+    "Contact",
     "DirectoryEntry",
+    "EntryAlias",
     "Invitation",
     "LandingPage",
+    "Notice",
+    "NoticeKind",
     "RoleAssignment",
+    "Sponsorship",
     "TenantPolicy",
 ]

@@ -8,7 +8,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat, Lower, Now
 
 from invitations.permissions import Role
-from invitations.states import CreationType, ExternalUserState
+from invitations.states import CreationType, DeletionReason, ExternalUserState, NoAddress
 from tenants.models import Account, UserType
 
 
@@ -16,6 +16,10 @@ class DirectoryQuerySet(models.QuerySet["DirectoryEntry"]):
     def present(self) -> "DirectoryQuerySet":
         """Not deleted."""
         return self.filter(deleted_at__isnull=True)
+
+    def deleted(self) -> "DirectoryQuerySet":
+        """Soft-deleted: to be restored within 30 days, then purged. Erased ones never come back."""
+        return self.filter(deleted_at__isnull=False).exclude(deletion_reason=DeletionReason.ERASED)
 
     def guests(self) -> "DirectoryQuerySet":
         return self.filter(user_type=UserType.GUEST)
@@ -33,6 +37,7 @@ class DirectoryEntry(models.Model):
     display_name = models.CharField(max_length=100, blank=True)
     # Canonical (`tenants.addresses`). Empty where it would clash with another object (3.4 b).
     address = models.CharField(max_length=254, blank=True)
+    no_address = models.CharField(max_length=8, choices=NoAddress.choices, blank=True)
     # No constraint towards public: a thousand tenants would hang thousands of triggers on it.
     account = models.ForeignKey(
         Account,
@@ -64,6 +69,10 @@ class DirectoryEntry(models.Model):
     invited_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, blank=True)
+    deletion_reason = models.CharField(max_length=16, choices=DeletionReason.choices, blank=True)
+    sponsors = models.ManyToManyField(
+        "self", through="Sponsorship", symmetrical=False, related_name="sponsored"
+    )
     search = models.GeneratedField(
         expression=Lower(Concat("display_name", Value(" "), "address")),
         output_field=models.TextField(),
@@ -107,6 +116,50 @@ class DirectoryEntry(models.Model):
     @property
     def is_accepted(self) -> bool:
         return self.external_user_state == ExternalUserState.ACCEPTED
+
+
+class EntryAlias(models.Model):
+    """Another address that somebody of the directory proved to be theirs (product 3.4 c)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    entry = models.ForeignKey(DirectoryEntry, models.CASCADE, related_name="aliases")
+    address = models.CharField(max_length=254, unique=True)
+    since = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Contact(models.Model):
+    """An address of the directory that is no person's sign-in, such as a shared mailbox."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    address = models.CharField(max_length=254, unique=True)
+    display_name = models.CharField(max_length=100, blank=True)
+
+    def __str__(self) -> str:
+        return self.display_name or self.address
+
+
+class Sponsorship(models.Model):
+    """Who answers for a guest; at most five."""
+
+    MOST = 5
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    entry = models.ForeignKey(DirectoryEntry, models.CASCADE, related_name="sponsorships")
+    sponsor = models.ForeignKey(DirectoryEntry, models.CASCADE, related_name="sponsoring")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["entry", "sponsor"], name="sponsor_once_an_entry"),
+            models.CheckConstraint(
+                condition=~Q(entry=models.F("sponsor")), name="sponsor_is_somebody_else"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.sponsor_id} for {self.entry_id}"
 
 
 class RoleAssignment(models.Model):

@@ -47,12 +47,15 @@ class Invitation(models.Model):
     invited_by = models.ForeignKey(
         DirectoryEntry, models.SET_NULL, null=True, blank=True, related_name="invitations_sent"
     )
+    # The mailbox the ticket goes to; proof is asked for this one. Empty once erased.
+    address = models.CharField(max_length=254, blank=True, default="")
     redirect_url = models.CharField(max_length=2000, blank=True)
     redirect_origin = models.CharField(max_length=300, blank=True)
     message = models.CharField(max_length=500, blank=True)
     language = models.CharField(max_length=10)
     send_mail = models.BooleanField(default=True)
     expires_at = models.DateTimeField()
+    reminded_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=12, choices=EndReason.choices, blank=True)
@@ -60,6 +63,7 @@ class Invitation(models.Model):
     # Answered by `with_clock` and by `redemption.find` along with the look-up.
     is_live = False
     is_proved = False
+    is_alias = False
     is_here_already = False
     may_land = False
     landing_name: str | None = None
@@ -89,14 +93,14 @@ class Invitation(models.Model):
         return self.landing_name or host_of(self.redirect_url)
 
     def move_to(self, target: InvitationStatus, *, reason: EndReason | None = None) -> None:
-        """End this invitation; raises `TransitionError` when it has ended before.
+        """Move this invitation on; raises `TransitionError` when it has ended before.
 
-        All but completion raise the serial, so that every ticket given out so far is dead.
+        Revoking raises the serial, so that every ticket given out so far is dead.
         """
         check_transition(InvitationStatus(self.status), target)
         self.status = target
         self.end_reason = reason or ""
         self.ended_at = Now()
-        if target != InvitationStatus.COMPLETED:
+        if target == InvitationStatus.REVOKED:
             self.serial += 1
         self.save(update_fields=["status", "end_reason", "ended_at", "serial"])

@@ -6,6 +6,8 @@ from django.db.models import Q
 
 SHORTEST_VALIDITY = timedelta(hours=1)
 LONGEST_VALIDITY = timedelta(days=30)
+SHORTEST_KEEPING = timedelta(days=7)
+LONGEST_KEEPING = timedelta(days=730)
 
 
 class TenantPolicy(models.Model):
@@ -14,6 +16,10 @@ class TenantPolicy(models.Model):
     id = models.BooleanField(primary_key=True, default=True)
     validity = models.DurationField(default=timedelta(days=7))
     links_in_messages = models.BooleanField(default=False)
+    second_factor_for_administrators = models.BooleanField(default=True)
+    remind = models.BooleanField(default=False)
+    # How long an entry is kept that nobody ever redeemed; None for ever.
+    keep_unredeemed = models.DurationField(null=True, blank=True, default=timedelta(days=90))
 
     class Meta:
         constraints = (
@@ -21,6 +27,11 @@ class TenantPolicy(models.Model):
             models.CheckConstraint(
                 condition=Q(validity__gte=SHORTEST_VALIDITY, validity__lte=LONGEST_VALIDITY),
                 name="policy_validity_in_bounds",
+            ),
+            models.CheckConstraint(
+                condition=Q(keep_unredeemed__isnull=True)
+                | Q(keep_unredeemed__gte=SHORTEST_KEEPING, keep_unredeemed__lte=LONGEST_KEEPING),
+                name="policy_keeping_in_bounds",
             ),
         )
 

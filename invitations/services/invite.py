@@ -16,7 +16,9 @@ from invitations.errors import (
 )
 from invitations.models import (
     AuditAction,
+    Contact,
     DirectoryEntry,
+    EntryAlias,
     Invitation,
     RoleAssignment,
     TenantPolicy,
@@ -24,8 +26,9 @@ from invitations.models import (
 from invitations.permissions import Permission, Role, permissions_of
 from invitations.redirects import origin_of
 from invitations.services import fields
-from invitations.states import EndReason, InvitationStatus
+from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
+from tenants.addresses import AddressError, canonical_address
 from tenants.mail import blocks, outbox
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
@@ -40,8 +43,11 @@ def may_invite(inviter: DirectoryEntry | None) -> bool:
 
 def announce(invitation: Invitation) -> OutgoingMail | None:
     """Promise the invitation's mail in this transaction, and wake the workers after it."""
-    if not invitation.send_mail:
-        return None
+    return promise_invitation(invitation) if invitation.send_mail else None
+
+
+def promise_invitation(invitation: Invitation) -> OutgoingMail:
+    """Promise a mail with the ticket; held where its reader wants no more of this tenant's."""
     tenant = schema.current_tenant()
     mail = outbox.promise_mail(
         tenant=tenant,
@@ -49,7 +55,7 @@ def announce(invitation: Invitation) -> OutgoingMail | None:
         about=invitation.pk,
         serial=invitation.serial,
     )
-    if blocks.is_blocked(tenant=tenant, address=invitation.entry.address):
+    if blocks.is_blocked(tenant=tenant, address=invitation.address):
         mail.state = MailState.HELD
         mail.save(update_fields=["state"])
         return mail
@@ -60,6 +66,7 @@ def announce(invitation: Invitation) -> OutgoingMail | None:
 def open_invitation(
     entry: DirectoryEntry,
     *,
+    address: str,
     invited_by: DirectoryEntry | None,
     redirect_url: str,
     message: str,
@@ -70,6 +77,7 @@ def open_invitation(
     """The row itself, valid from now by the database's clock, as the entry's newest."""
     invitation = Invitation.objects.create(
         entry=entry,
+        address=address,
         invited_by=invited_by,
         redirect_url=redirect_url,
         redirect_origin=origin_of(redirect_url) if redirect_url else "",
@@ -88,20 +96,45 @@ def _make_room(entry: DirectoryEntry) -> None:
     previous = Invitation.objects.filter(entry=entry).open().with_clock().first()
     if previous is None:
         return
-    if previous.is_live:
+    declined = previous.status == InvitationStatus.DECLINED
+    if previous.is_live and not declined:
         raise GuestAlreadyInvitedError(entry.pk)
-    previous.move_to(InvitationStatus.REVOKED, reason=EndReason.EXPIRED)
+    reason = EndReason.REPLACED if declined else EndReason.EXPIRED
+    previous.move_to(InvitationStatus.REVOKED, reason=reason)
+
+
+def conflict_of(address: str) -> str:
+    """Why a new entry cannot have this canonical address (`NoAddress`), empty when it can."""
+    if Contact.objects.filter(address=address).exists():
+        return NoAddress.CONTACT
+    if EntryAlias.objects.filter(address=address, entry__deleted_at__isnull=True).exists():
+        return NoAddress.ALIAS
+    return ""
+
+
+def _lock_conflicting(address: str) -> None:
+    for model in (Contact, EntryAlias):
+        list(model.objects.select_for_update().filter(address=address))
 
 
 def _entry_for(address: str, *, display_name: str, user_type: UserType) -> DirectoryEntry:
-    """The locked entry with this address, made when there is none."""
-    entry, made = (
-        DirectoryEntry.objects.present()
-        .select_for_update()
-        .get_or_create(
-            address=address, defaults={"display_name": display_name, "user_type": user_type}
-        )
-    )
+    """The locked entry with this address, made when there is none.
+
+    Where the address belongs to another object of the directory, the entry is kept without one
+    and only the mailed link finds it; inviting the address again finds that entry (product 3.4 b).
+    """
+    conflict = conflict_of(address)
+    present = DirectoryEntry.objects.present().select_for_update(of=("self",))
+    defaults = {"display_name": display_name, "user_type": user_type, "no_address": conflict}
+    if conflict:
+        # Serialised by what it clashes with: the unique address cannot do it here (R03).
+        _lock_conflicting(address)
+        pending = present.filter(address="", invitation__address=address, account__isnull=True)
+        entry, made = pending.first(), False
+        if entry is None:
+            entry, made = DirectoryEntry.objects.create(**defaults), True
+    else:
+        entry, made = present.get_or_create(address=address, defaults=defaults)
     if entry.is_accepted:
         raise GuestAlreadyAcceptedError(entry.pk)
     if not made and display_name and display_name != entry.display_name:
@@ -143,6 +176,7 @@ def invite_guest(
     _make_room(entry)
     invitation = open_invitation(
         entry,
+        address=address,
         invited_by=invited_by,
         redirect_url=clean_redirect,
         message=clean_message,
@@ -169,3 +203,39 @@ def clean_language(language: str) -> str:
     if chosen not in dict(settings.LANGUAGES):
         raise FieldError("language", "language")
     return chosen
+
+
+AGAIN_AFTER = timedelta(minutes=10)
+
+
+@transaction.atomic
+def mail_again(*, address: str) -> None:
+    """Mail the same link once more, asked for by whoever cannot find the mail.
+
+    Only to the invited mailbox, only for a live invitation, and not within ten minutes of the
+    mail before (M08). Says nothing about what it found.
+    """
+    try:
+        canonical = canonical_address(address)
+    except AddressError:
+        return
+    invitation = (
+        Invitation.objects.open()
+        .select_related("entry")
+        .filter(
+            address=canonical,
+            expires_at__gt=Now(),
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
+        .first()
+    )
+    recent = OutgoingMail.objects.filter(
+        kind=MailKind.INVITATION, created_at__gt=Now() - AGAIN_AFTER
+    )
+    if invitation is None or recent.filter(about=invitation.pk).exists():
+        return
+    promise_invitation(invitation)
+    audit.record(
+        AuditAction.INVITATION_RESENT, actor=None, invitation=invitation, asked_by_guest=True
+    )

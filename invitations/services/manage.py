@@ -37,6 +37,7 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
         previous.move_to(InvitationStatus.REVOKED, reason=EndReason.REPLACED)
     invitation = open_invitation(
         previous.entry,
+        address=previous.address,
         invited_by=by or previous.invited_by,
         redirect_url=previous.redirect_url,
         message=previous.message,

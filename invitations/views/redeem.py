@@ -8,18 +8,25 @@ from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect, render
 from django.utils import translation
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from invitations import handles, redemption, tickets
-from invitations.access import find_viewer
+from invitations import handles, proofs, redemption, tickets
+from invitations.access import entry_of, find_viewer
 from invitations.errors import TicketInvalidError
 from invitations.messages import zone_label
 from invitations.models import Invitation
 from invitations.permissions import Permission
-from tenants import limits, schema
+from invitations.services.unwanted import ask_correction
+from tenants import codes, limits, schema
 from tenants.adapters import account_of, begin_code_sign_in
 from tenants.addresses import unicode_address
 from tenants.errors import too_many_requests
@@ -98,7 +105,7 @@ def landing_context(invitation: Invitation) -> dict[str, Any]:
         "organization_name": tenant.name,
         "inviter_name": inviter.display_name or inviter.address if inviter else "",
         "inviter_address": unicode_address(inviter.address) if inviter else "",
-        "masked_address": masked_address(invitation.entry.address),
+        "masked_address": masked_address(invitation.address),
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
         "destination": invitation.destination,
@@ -133,7 +140,8 @@ def _continue(
     account: Account | None,
 ) -> HttpResponse:
     """With the invited address signed in, to the review; with another, say so; else a code."""
-    if account and invitation.is_proved:
+    proof = account and proofs.proved_address(request, invitation.pk, account=account)
+    if account and (invitation.is_proved or proof == invitation.address):
         return redirect(step("review", held, app="consent"))
     if account and "switch" not in request.POST:
         return wrong_account(request, held, invitation, account)
@@ -144,7 +152,7 @@ def _continue(
 
 def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitation) -> HttpResponse:
     """A code to the invited mailbox, whoever holds the link (T10)."""
-    address = invitation.entry.address
+    address = invitation.address
     if not ratelimit.consume(request, action="request_login_code", key=address):
         return too_many_requests(request, retry_after=60)
     begin_code_sign_in(request, address)
@@ -161,22 +169,107 @@ def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitatio
 
 
 def wrong_account(
-    request: HttpRequest, held: handles.Handle, invitation: Invitation, account: Account
+    request: HttpRequest,
+    held: handles.Handle,
+    invitation: Invitation,
+    account: Account,
+    *,
+    asked: bool = False,
 ) -> HttpResponse:
-    """The ticket is an invitation, not a proof: name the masked address and a way out (T10)."""
+    """The ticket is an invitation, not a proof: name the masked address and the ways out (T10).
+
+    Switch to the invited address, accept as the one that is signed in after a code to the invited
+    mailbox (A07), ask the inviter to correct the address, or decline.
+    """
     context = landing_context(invitation) | {
         "person": account,
         "continue_url": step("landing", held),
+        "other_url": step("other", held),
+        "unwanted_url": redemption.link_path(invitation, tickets.Purpose.UNWANTED),
+        "asked": asked,
     }
-    return render(request, "invitations/wrong_account.html", context, status=HTTPStatus.FORBIDDEN)
+    status = HTTPStatus.OK if asked else HTTPStatus.FORBIDDEN
+    return render(request, "invitations/wrong_account.html", context, status=status)
+
+
+def _purpose(invitation: Invitation) -> str:
+    return f"alias:{schema.current_schema()}:{invitation.pk}"
+
+
+def _held_offer(
+    request: HttpRequest, handle: str, account: Account
+) -> tuple[handles.Handle, Invitation]:
+    """What this browser holds under the handle, still alive; raises `TicketInvalidError`."""
+    held = handles.take(request, handle)
+    invitation = redemption.find(held.ticket, account=account)
+    if not invitation.is_live:
+        raise TicketInvalidError
+    speak(request, invitation)
+    return held, invitation
+
+
+@require_POST
+def other(request: HttpRequest, handle: str) -> HttpResponse:
+    """A way out of the wrong-account page: prove the invited mailbox, or ask for a correction."""
+    account = account_of(request)
+    if account is None:
+        raise Http404
+    try:
+        held, invitation = _held_offer(request, handle, account)
+        if request.POST.get("do") == "ask":
+            ask_correction(invitation, address=account.email)
+            return wrong_account(request, held, invitation, account, asked=True)
+        if request.POST.get("do") != "prove":
+            return HttpResponseBadRequest()
+        codes.send_code(request, purpose=_purpose(invitation), address=invitation.address)
+    except TicketInvalidError:
+        return dead_ticket(request)
+    except codes.TooManyCodesError:
+        return too_many_requests(request, retry_after=60)
+    return redirect(step("prove", held))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def prove(request: HttpRequest, handle: str) -> HttpResponse:
+    """Type the code from the invited mailbox; then *Accept as* the address that is signed in."""
+    account = account_of(request)
+    if account is None:
+        raise Http404
+    try:
+        held, invitation = _held_offer(request, handle, account)
+    except TicketInvalidError:
+        return dead_ticket(request)
+    wrong = False
+    if request.method == "POST":
+        try:
+            address = codes.check_code(
+                request, purpose=_purpose(invitation), code=request.POST.get("code", "")
+            )
+        except codes.CodeError:
+            wrong = True
+        else:
+            proofs.remember(request, invitation.pk, account=account, address=address)
+            return redirect(step("review", held, app="consent"))
+    waiting = codes.is_waiting(request, purpose=_purpose(invitation))
+    if not waiting and not wrong:
+        return redirect(step("landing", held))
+    context = landing_context(invitation) | {
+        "person": account,
+        "wrong": wrong,
+        "waiting": waiting,
+        "other_url": step("other", held),
+    }
+    status = HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK
+    return render(request, "invitations/prove.html", context, status=status)
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """`/o/<slug>/`: the guest list for those who may see it, My access for everybody else."""
+    """`/o/<slug>/`: the guest list for those who may see it, the way in for everybody else."""
     account = account_of(request)
     if account is None:
         return redirect_to_login(request.get_full_path())
-    if find_viewer(account).may(Permission.VIEW_GUESTS):
+    entry = entry_of(account)
+    if entry and find_viewer(account).may(Permission.VIEW_GUESTS):
         return redirect("invitations:guests")
-    return redirect(schema.public_path("organizations"))
+    return redirect("consent:enter")

@@ -1,13 +1,15 @@
 """Declining, reporting and blocking: by signed link, without an account, never by GET."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from invitations import handles, tickets
 from invitations.errors import TicketInvalidError
 from invitations.models import Invitation
 from invitations.services import unwanted as services
+from invitations.states import InvitationStatus
 from invitations.views.redeem import dead_ticket, landing_context, speak, take_over
 from tenants import limits, schema
 from tenants.errors import too_many_requests
@@ -16,12 +18,16 @@ from tenants.mail import blocks
 
 def _find(request: HttpRequest, handle: str) -> Invitation:
     """The invitation, also when it has ended: who never wants mail again may say so later, too."""
-    held = handles.take(request, handle, purpose=tickets.Purpose.UNWANTED)
+    return _find_by(handles.take(request, handle, purpose=tickets.Purpose.UNWANTED).ticket)
+
+
+def _find_by(ticket: tickets.Ticket) -> Invitation:
     found = (
         Invitation.objects.with_clock()
         .with_landing()
         .select_related("entry", "invited_by")
-        .filter(pk=held.ticket.invitation_id)
+        .filter(pk=ticket.invitation_id)
+        .exclude(address="")
         .first()
     )
     if found is None:
@@ -44,9 +50,29 @@ def _do(asked: str, invitation: Invitation, reason: str) -> bool:
     return True
 
 
-@require_http_methods(["GET", "HEAD", "OPTIONS"])
+def _one_click(request: HttpRequest, ticket: str) -> HttpResponse:
+    """RFC 8058: a mail program says “never again” without cookies or pages (M10)."""
+    try:
+        asked = tickets.unseal(
+            ticket, schema_name=schema.current_schema(), purpose=tickets.Purpose.UNWANTED
+        )
+        invitation = _find_by(asked)
+    except TicketInvalidError:
+        return dead_ticket(request)
+    if not blocks.is_blocked(tenant=schema.current_tenant(), address=invitation.address):
+        services.block_sender(invitation)
+    return HttpResponse("OK", content_type="text/plain")
+
+
+# The sealed ticket is what authorizes the mail program, which has no cookie to forge with.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "OPTIONS", "POST"])
 def unwanted(request: HttpRequest, ticket: str) -> HttpResponse:
-    """The other mailed link."""
+    """The other mailed link: a page for people, one click for mail programs."""
+    if request.method == "POST":
+        if request.POST.get("List-Unsubscribe") != "One-Click":
+            return HttpResponseBadRequest()
+        return _one_click(request, ticket)
     return take_over(request, ticket, purpose=tickets.Purpose.UNWANTED, page="unwanted_choices")
 
 
@@ -69,7 +95,7 @@ def choices(request: HttpRequest, handle: str) -> HttpResponse:
             return render(request, "invitations/unwanted_done.html", context)
     tenant = schema.current_tenant()
     context |= {
-        "open": invitation.is_live,
-        "blocked": blocks.is_blocked(tenant=tenant, address=invitation.entry.address),
+        "open": invitation.is_live and invitation.status != InvitationStatus.DECLINED,
+        "blocked": blocks.is_blocked(tenant=tenant, address=invitation.address),
     }
     return render(request, "invitations/unwanted.html", context)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, CharField, F, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import get_random_string
@@ -26,7 +27,7 @@ LEASE = timedelta(minutes=2)
 POISONED_AFTER = 5
 
 
-def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int) -> OutgoingMail:
+def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int = 0) -> OutgoingMail:
     """Promise a mail inside the caller's transaction; its Message-ID is fixed from now on."""
     domain = settings.FOYER_MAIL_FROM.rpartition("@")[2]
     return OutgoingMail.objects.create(
@@ -35,6 +36,48 @@ def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int) ->
         about=about,
         serial=serial,
         message_id=f"<{get_random_string(24)}@{domain}>",
+    )
+
+
+# A promise for each row of `told`: due some time after now, and some time after the one before.
+# While one is queued no second is made, and what happens meanwhile goes along with it.
+DIGESTS = """
+    INSERT INTO tenants_outgoingmail
+        (tenant_id, kind, about, serial, message_id, state, attempts, due_at, answer, created_at)
+    SELECT %(tenant)s, %(kind)s, told.id, 0,
+        '<' || replace(gen_random_uuid()::text, '-', '') || '@' || %(domain)s || '>',
+        'queued', 0,
+        greatest(
+            statement_timestamp() + %(first_after)s,
+            (SELECT max(sent.ended_at) + %(apart)s FROM tenants_outgoingmail AS sent
+             WHERE sent.tenant_id = %(tenant)s AND sent.kind = %(kind)s
+               AND sent.about = told.id AND sent.state = 'accepted')
+        ),
+        '', statement_timestamp()
+    FROM told
+    ON CONFLICT DO NOTHING
+"""
+
+
+def digest_values(
+    *, tenant: Tenant, kind: MailKind, first_after: timedelta, apart: timedelta
+) -> dict[str, Any]:
+    """The parameters of `DIGESTS`: due `first_after` from now, `apart` after the one before."""
+    return {
+        "tenant": tenant.pk,
+        "kind": kind.value,
+        "domain": settings.FOYER_MAIL_FROM.rpartition("@")[2],
+        "first_after": first_after,
+        "apart": apart,
+    }
+
+
+def queued_again() -> Case:
+    """The state of mail given back untried; a digest waits instead, beside the one queued since."""
+    return Case(
+        When(kind=MailKind.NOTICES, then=Value(MailState.WAITING)),
+        default=Value(MailState.QUEUED),
+        output_field=CharField(),
     )
 
 
@@ -60,10 +103,10 @@ def _end(mail: OutgoingMail, state: MailState, answer: Answer | None = None) -> 
     )
 
 
-def release(mails: Iterable[OutgoingMail]) -> None:
-    """Give mails back untried: they are due again at once."""
+def release(mails: Iterable[OutgoingMail], *, after: timedelta = timedelta(0)) -> None:
+    """Give mails back untried: they are due again at once, or `after` a while."""
     OutgoingMail.objects.filter(pk__in=[mail.pk for mail in mails], state=MailState.SENDING).update(
-        state=MailState.QUEUED, due_at=Now(), attempts=F("attempts") - 1
+        state=queued_again(), due_at=Now() + after, attempts=F("attempts") - 1
     )
 
 

@@ -10,7 +10,9 @@ from tenants.models.tenant import Tenant
 
 class MailKind(models.TextChoices):
     INVITATION = "invitation", _("Invitation")
-    UNDELIVERED = "undelivered", _("Could not be delivered")
+    REMINDER = "reminder", _("Reminder")
+    NOTICES = "notices", _("What happened to your guests")
+    ACCESS_ENDED = "access_ended", _("Access ended")
 
 
 class MailState(models.TextChoices):
@@ -60,8 +62,13 @@ class OutgoingMail(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="outgoing_mail")
     kind = models.CharField(max_length=16, choices=MailKind.choices)
-    about = models.UUIDField(help_text="The invitation, in the tenant's own schema.")
-    serial = models.PositiveSmallIntegerField(help_text="The ticket's serial it was promised for.")
+    about = models.UUIDField(
+        help_text="In the tenant's own schema: the invitation; for notices, who they are for; "
+        "else the directory entry."
+    )
+    serial = models.PositiveSmallIntegerField(
+        default=0, help_text="The ticket's serial it was promised for; 0 without a ticket."
+    )
     message_id = models.CharField(max_length=200, unique=True)
     state = models.CharField(max_length=12, choices=MailState.choices, default=MailState.QUEUED)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -82,21 +89,38 @@ class OutgoingMail(models.Model):
             ),
             models.Index(fields=["about", "-id"], name="outgoing_mail_about"),
         )
+        constraints = (
+            # What happens before it leaves goes along in the same mail.
+            models.UniqueConstraint(
+                fields=["tenant", "about"],
+                condition=models.Q(kind=MailKind.NOTICES, state=MailState.QUEUED),
+                name="outgoing_mail_one_digest",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.message_id}"
 
 
 class MailBlock(models.Model):
-    """An address that wants no more invitations from a tenant, as a keyed hash."""
+    """An address that wants no more invitations from a tenant, or from any, as a keyed hash."""
 
-    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="mail_blocks")
+    tenant = models.ForeignKey(
+        Tenant,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="mail_blocks",
+        help_text="None: the whole installation.",
+    )
     address_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["tenant", "address_hash"], name="mail_block_once"),
+            models.UniqueConstraint(
+                fields=["tenant", "address_hash"], nulls_distinct=False, name="mail_block_once"
+            ),
         )
 
     def __str__(self) -> str:

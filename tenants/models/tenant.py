@@ -35,6 +35,8 @@ class Tenant(TenantMixin):
         max_length=12, choices=TenantStatus.choices, default=TenantStatus.ACTIVE
     )
     language = models.CharField(max_length=10, default="en")
+    # Takes part in every seal; raised after a restore, so that older tickets are dead (D05).
+    ticket_epoch = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

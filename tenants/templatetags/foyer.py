@@ -30,6 +30,13 @@ def soft_break(address: str) -> SafeString:
 
 
 @register.filter
+def soft_hash(digest: str) -> SafeString:
+    """A hash that may break after every eighth character."""
+    parts = (digest[at : at + 8] for at in range(0, len(digest), 8))
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
+
+
+@register.filter
 def initials(name: str) -> str:
     """One or two capital letters for the mark of a person."""
     words = [word for word in str(name).replace("@", " ").split() if word[0].isalnum()]

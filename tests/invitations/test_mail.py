@@ -35,6 +35,8 @@ HEADERS = {
     "Message-ID",
     "Date",
     "Auto-Submitted",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
     "MIME-Version",
     "Content-Type",
 }
@@ -200,6 +202,7 @@ def test_a_5xx_stops_and_comes_back_to_the_inviter(
         assert row is not None
         assert GuestRow(row).state == "not_delivered"
         assert "550" in GuestRow(row).state_note
+    OutgoingMail.objects.filter(kind=MailKind.NOTICES).update(due_at=Now())
     deliver_due_mail()
     (told,) = smtp.mails
     assert told.recipients == ["alice@contoso.example"]

@@ -1,13 +1,17 @@
 from collections.abc import Callable
 
 import pytest
+from django.test import Client
 
 from invitations import redemption, tickets
-from invitations.models import AuditAction, AuditEvent, Invitation
+from invitations.models import AuditAction, AuditEvent, Invitation, Notice, NoticeKind
 from invitations.services.manage import resend_invitation
+from invitations.services.unwanted import block_sender
 from invitations.states import InvitationStatus
+from invitations.tasks import deliver_due_mail
 from tenants import schema
-from tenants.models import MailState, OutgoingMail, Tenant
+from tenants.mail import blocks
+from tenants.models import Account, MailBlock, MailState, OutgoingMail, Tenant
 from tests.conftest import Invite, Place
 
 At = Callable[..., Place]
@@ -73,12 +77,16 @@ def test_a_blocked_sender_mails_this_address_no_more_until_it_is_allowed_again(
     assert OutgoingMail.objects.get(about=sent.pk).state == MailState.QUEUED
 
 
-def test_a_report_reaches_the_audit_log(invite: Invite, at: At, contoso: Tenant) -> None:
+def test_a_report_reaches_the_administrators(invite: Invite, at: At, contoso: Tenant) -> None:
     invitation = invite()
     answer(at, invitation, contoso, do="report", reason="Never heard of them")
     with schema.in_tenant(contoso):
         event = AuditEvent.objects.get(action=AuditAction.INVITATION_REPORTED)
-    assert event.detail["reason"] == "Never heard of them"
+        notice = Notice.objects.get(kind=NoticeKind.REPORTED)
+        told = notice.recipient.address
+    assert event.entry_id == invitation.entry_id
+    assert not event.detail  # what people write can be erased, the log cannot
+    assert (notice.said, told) == ("Never heard of them", "alice@contoso.example")
 
 
 @pytest.mark.parametrize("purpose", tickets.Purpose)
@@ -95,3 +103,62 @@ def test_one_kind_of_link_does_not_serve_as_the_other(
     )
     assert at().client.get(link).status_code == 303
     assert at().client.get(swapped).status_code == 410
+
+
+def test_a_mail_program_says_never_again_with_one_click(
+    invite: Invite, at: At, alice: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """M10: RFC 8058 without cookies; a GET only shows the page; the neighbour is not blocked."""
+    invitation = invite()
+    link = path(invitation, contoso)
+    client = Client(enforce_csrf_checks=True)
+    client.get(link, follow=True)
+    assert not MailBlock.objects.exists()
+    assert client.post(link, {"List-Unsubscribe": "x"}).status_code == 400
+    for _twice in range(2):
+        answer = client.post(link, {"List-Unsubscribe": "One-Click"})
+        assert (answer.status_code, answer.content) == (200, b"OK")
+    block = MailBlock.objects.get()
+    assert block.tenant == contoso
+    assert "gita" not in block.address_hash
+    forged = link[:-2] + "xx"
+    assert client.post(forged, {"List-Unsubscribe": "One-Click"}).status_code == 410
+    held = OutgoingMail.objects.get(about=invitation.pk)
+    deliver_due_mail()
+    held.refresh_from_db()
+    assert held.state == MailState.HELD
+    neighbour = invite(tenant=fabrikam)
+    assert OutgoingMail.objects.get(about=neighbour.pk).state == MailState.QUEUED
+
+
+def test_later_invitations_are_made_and_not_mailed(
+    invite: Invite, at: At, alice: Account, gita: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """M10: after “never mail me again” two tenants invite: both rows are there, both mails held."""
+    blocks.block(tenant=None, address=gita.email)
+    for tenant in (contoso, fabrikam):
+        invitation = invite(tenant=tenant)
+        assert OutgoingMail.objects.get(about=invitation.pk).state == MailState.HELD
+    page = at(alice).get("invitations:guests").content.decode()
+    assert "Mail held" in page
+
+
+def test_the_owner_sees_and_undoes_blocks(
+    invite: Invite, at: At, gita: Account, sam: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """The list to see and undo, for proved addresses only."""
+    with schema.in_tenant(contoso):
+        block_sender(invite())
+    blocks.block(tenant=fabrikam, address=sam.email)
+    mine = at(gita)
+    page = mine.client.get("/account/blocked/").content.decode()
+    assert "Contoso" in page
+    assert "Fabrikam" not in page
+    mine.client.post("/account/blocked/", {"allow": "fabrikam"})
+    assert blocks.is_blocked(tenant=fabrikam, address=sam.email)
+    mine.client.post("/account/blocked/", {"allow": "contoso"})
+    assert not blocks.is_blocked(tenant=contoso, address=gita.email)
+    mine.client.post("/account/blocked/", {"do": "block_all"})
+    assert blocks.is_blocked(tenant=fabrikam, address=gita.email)
+    mine.client.post("/account/blocked/", {"allow": ""})
+    assert not blocks.is_blocked(tenant=fabrikam, address=gita.email)

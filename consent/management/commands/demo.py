@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.db.models.functions import Now
 
+from consent.published import Said
 from consent.review import agree
 from consent.statements import current_statement, publish_statement
 from invitations.models import DirectoryEntry, Invitation
@@ -89,7 +90,8 @@ def make_tenant(slug: str, name: str, domain: str) -> Tenant:
     )
     with schema.in_tenant(tenant):
         alice = redeem(invitation, account_for(f"alice@{domain}", str(invitation.entry)))
-        publish_statement(url="", text=STATEMENT.format(name=name, domain=domain), by=alice)
+        statement = STATEMENT.format(name=name, domain=domain)
+        publish_statement(texts={"en": Said(text=statement)}, by=alice)
         member = invite_guest(
             email=f"mara@{domain}",
             display_name="Mara Lind",

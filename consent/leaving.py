@@ -1,0 +1,110 @@
+"""Leaving an organization, and closing the personal account in all of them."""
+
+from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from consent.models import ConsentRecord
+from invitations import audit, notices
+from invitations.errors import LastAdministratorError
+from invitations.models import (
+    AuditAction,
+    DirectoryEntry,
+    Invitation,
+    NoticeKind,
+    RoleAssignment,
+)
+from invitations.services.administrators import keep_an_administrator
+from invitations.services.erasure import erase_entry
+from invitations.states import DeletionReason, EndReason, ExternalUserState, InvitationStatus
+from tenants import schema
+from tenants.models import Account, Membership, Tenant
+
+
+class LastAdministratorOfError(LastAdministratorError):
+    """The account is the only administrator of these tenants."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+def _end_invitations(entry: DirectoryEntry) -> None:
+    for invitation in Invitation.objects.open().select_for_update().filter(entry=entry):
+        invitation.move_to(InvitationStatus.REVOKED, reason=EndReason.REMOVED)
+
+
+def _withdraw(entry: DirectoryEntry) -> None:
+    ConsentRecord.objects.filter(entry=entry, withdrawn_at__isnull=True).update(withdrawn_at=Now())
+
+
+@transaction.atomic
+def leave(*, entry: DirectoryEntry, account: Account) -> None:
+    """End this account's access at once, and take its consent back (product 3.8, D06).
+
+    The entry is hidden, and purged after 30 days; until then an administrator may invite the
+    person back into it. Blocked people may leave too. Raises `LastAdministratorError` (P06) and
+    `DirectoryEntry.DoesNotExist` when the account is not, or no more, in the directory.
+    """
+    locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk, account=account)
+    keep_an_administrator(locked)
+    notices.tell_administrators(NoticeKind.LEFT, locked)
+    _end_invitations(locked)
+    _withdraw(locked)
+    RoleAssignment.objects.filter(entry=locked).delete()
+    Membership.objects.filter(account=account, tenant=schema.current_tenant()).delete()
+    locked.deleted_at, locked.deletion_reason = Now(), DeletionReason.LEFT
+    locked.account, locked.enabled = None, True
+    locked.external_user_state = ExternalUserState.PENDING_ACCEPTANCE
+    locked.state_changed_at = Now()
+    locked.save()
+    audit.record(AuditAction.ENTRY_LEFT, actor=locked, entry=locked)
+
+
+def _entries_of(account: Account, addresses: list[str]) -> list[DirectoryEntry]:
+    """What this tenant holds about the person: bound entries, invited addresses, deleted rows."""
+    about = Q(account=account) | Q(address__in=addresses) | Q(aliases__address__in=addresses)
+    about |= Q(invitations__address__in=addresses)
+    mine = Q(account=account) | Q(account__isnull=True)
+    found = DirectoryEntry.objects.filter(about).filter(mine).values("pk")
+    entries = DirectoryEntry.objects.select_for_update().filter(pk__in=found).order_by("pk")
+    return list(entries)
+
+
+def _erase_here(account: Account, addresses: list[str]) -> None:
+    for entry in _entries_of(account, addresses):
+        keep_an_administrator(entry)
+        _end_invitations(entry)
+        _withdraw(entry)
+        erase_entry(entry)
+
+
+def _end_sessions(account: Account) -> None:
+    keys = UserSession.objects.filter(user=account).values_list("session_key", flat=True)
+    Session.objects.filter(session_key__in=list(keys)).delete()
+
+
+@transaction.atomic
+def delete_account(account: Account) -> None:
+    """Close the account and remove the person from every tenant, all or nothing (D03).
+
+    Each tenant is asked for its rows about the person: bound entries and invitations to an
+    address the account proved. “Never mail me” stays as a hash.
+    Raises `LastAdministratorOfError` naming the tenants that would be left without one.
+    """
+    proved = EmailAddress.objects.filter(user=account, verified=True)
+    addresses = list(proved.values_list("email", flat=True))
+    alone: list[str] = []
+    for tenant in Tenant.objects.order_by("slug"):
+        with schema.in_tenant(tenant):
+            try:
+                _erase_here(account, addresses)
+            except LastAdministratorError:
+                alone.append(tenant.name)
+    if alone:
+        raise LastAdministratorOfError(alone)
+    _end_sessions(account)
+    account.delete()

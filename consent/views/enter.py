@@ -1,0 +1,182 @@
+"""The direct link to an organization, and the answers it may still ask for."""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.views import redirect_to_login
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from consent.errors import StatementChangedError
+from consent.gate import accept_terms as record_terms
+from consent.gate import decline_terms, outstanding
+from consent.models import TermsOfUse
+from consent.review import agree_again
+from consent.statements import current_statement
+from consent.views.after import destination_from, go_on
+from consent.views.review import shown_version, statement_context
+from invitations import redemption
+from invitations.access import Viewer, entry_of, require_entry
+from invitations.errors import TicketInvalidError
+from invitations.models import DirectoryEntry
+from invitations.services.invite import mail_again
+from tenants import limits, schema
+from tenants.adapters import account_of
+from tenants.csp import add_sources
+from tenants.errors import too_many_requests
+from tenants.models import Account
+
+OPENED = "foyer.terms-opened"
+OPENED_SECONDS = 3600
+
+
+def _stranger(request: HttpRequest, account: Account, *, asked: bool = False) -> HttpResponse:
+    """One page for everybody whom this directory does not let in: whom to ask, and nothing else.
+
+    It is the same for strangers, for blocked guests, for guests whose entry has no address, and
+    for those who are signed in with another of their addresses (A07, product 3.4).
+    """
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "person": account,
+        "asked": asked,
+        "privacy_url": schema.tenant_path(schema.current_tenant(), "consent:statement"),
+    }
+    return render(request, "consent/not_here.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def _mail_again(request: HttpRequest, account: Account) -> HttpResponse:
+    """Send an open invitation's link once more to its mailbox; the answer says nothing (A01)."""
+    if limits.is_exceeded(request, limits.UNWANTED_REPORTS):
+        return too_many_requests(request, retry_after=limits.UNWANTED_REPORTS.seconds)
+    limits.count(request, limits.UNWANTED_REPORTS)
+    mail_again(address=request.POST.get("address", ""))
+    return _stranger(request, account, asked=True)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter(request: HttpRequest) -> HttpResponse:
+    """`/o/<slug>/enter/`: into the organization, redeeming on the way what is open (product 3.3)."""
+    account = account_of(request)
+    if account is None:
+        return redirect_to_login(request.get_full_path())
+    if request.method == "POST":
+        return _mail_again(request, account)
+    entry = entry_of(account)
+    if entry:
+        return go_on(entry, _home_of(entry))
+    try:
+        redemption.find(None, account=account)
+    except TicketInvalidError:
+        return _stranger(request, account)
+    return redirect("consent:review_direct")
+
+
+def _home_of(entry: DirectoryEntry) -> str:
+    """Where somebody arrives who asked for nothing else."""
+    tenant = schema.current_tenant()
+    if entry.role_assignments.exists():
+        return schema.tenant_path(tenant, "invitations:guests")
+    return schema.public_path("organization", slug=tenant.slug)
+
+
+def _ends_at(response: HttpResponse, destination: str) -> HttpResponse:
+    """Let this page's answer be followed to the app it ends at (C09)."""
+    parts = urlsplit(destination)
+    if parts.netloc:
+        add_sources(response, {"form-action": [f"{parts.scheme}://{parts.netloc}"]})
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_entry
+def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """A newer privacy statement asks everybody: the same answer once more."""
+    destination, changed = destination_from(request), False
+    if not outstanding(viewer.entry).statement:
+        return go_on(viewer.entry, destination)
+    if request.method == "POST":
+        shown = shown_version(request)
+        if request.POST.get("answer") == "cancel":
+            return redirect(schema.public_path("organizations"))
+        if request.POST.get("answer") != "accept" or shown is None:
+            return HttpResponseBadRequest()
+        try:
+            language = request.POST.get("language", "")
+            agree_again(
+                entry=viewer.entry, account=viewer.account, shown_version=shown, language=language
+            )
+            return go_on(viewer.entry, destination)
+        except StatementChangedError:
+            changed = True
+    context = statement_context(current_statement()) | {
+        "organization_name": schema.current_tenant().name,
+        "person": viewer,
+        "statement_changed": changed,
+        "again": True,
+    }
+    status = HTTPStatus.CONFLICT if changed else HTTPStatus.OK
+    return _ends_at(render(request, "consent/review.html", context, status=status), destination)
+
+
+def _opened(terms: TermsOfUse, language: str, account: Account) -> str:
+    """Proof that the terms were opened by this person: the page with the text carries it."""
+    return signing.dumps([str(terms.pk), language, str(account.pk)], salt=OPENED)
+
+
+def _opened_language(request: HttpRequest, terms: TermsOfUse, account: Account) -> str | None:
+    """In which language they were opened; None when they were not, or are others now."""
+    try:
+        opened = signing.loads(request.POST.get("opened", ""), salt=OPENED, max_age=OPENED_SECONDS)
+    except signing.BadSignature:
+        return None
+    return str(opened[1]) if [opened[0], opened[2]] == [str(terms.pk), str(account.pk)] else None
+
+
+def _terms_page(
+    request: HttpRequest, viewer: Viewer, terms: TermsOfUse, destination: str, **more: Any
+) -> HttpResponse:
+    said = terms.in_language(request.POST.get("open", ""))
+    is_open = bool(request.POST.get("open"))
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "person": viewer,
+        "terms": terms,
+        "said": said,
+        "opened": _opened(terms, said["language"], viewer.account) if is_open else "",
+        **more,
+    }
+    return _ends_at(render(request, "consent/terms.html", context), destination)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require_entry
+def accept_terms(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Terms of use: opened by one button, accepted or declined by another."""
+    destination = destination_from(request)
+    terms = outstanding(viewer.entry).terms
+    if terms is None:
+        return go_on(viewer.entry, destination)
+    answer = request.POST.get("answer")
+    if answer == "decline":
+        decline_terms(entry=viewer.entry, shown_version=terms.version)
+        context = {"organization_name": schema.current_tenant().name, "person": viewer}
+        return render(request, "consent/terms_declined.html", context)
+    if answer != "accept":
+        return _terms_page(request, viewer, terms, destination)
+    language = _opened_language(request, terms, viewer.account)
+    if language is None:
+        return _terms_page(request, viewer, terms, destination, unread=True)
+    try:
+        record_terms(
+            entry=viewer.entry,
+            account=viewer.account,
+            shown_version=terms.version,
+            language=language,
+        )
+    except StatementChangedError:
+        return _terms_page(request, viewer, terms, destination, unread=True)
+    return go_on(viewer.entry, destination)
