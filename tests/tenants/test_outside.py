@@ -13,7 +13,9 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core import mail, signing
 from django.core.exceptions import ImproperlyConfigured
-from django.test import Client
+from django.template.loader import render_to_string
+from django.test import Client, RequestFactory
+from django.urls import set_script_prefix
 from joserfc.jwk import RSAKey
 
 from config.settings.outside import outside_apps
@@ -566,6 +568,19 @@ def test_the_sign_in_page_offers_what_is_configured(
     page = browser.get("/accounts/login/code/?next=/about/").content.decode()
     assert 'action="/accounts/outside/woodgrove/"' in page
     assert '<input type="hidden" name="next" value="/about/">' in page
+
+
+def test_on_an_organizations_page_the_buttons_lead_out_of_it(woodgrove: OpenIDProvider) -> None:
+    set_script_prefix("/o/contoso/")
+    try:
+        page = render_to_string(
+            "includes/outside_logins.html", invited(), request=RequestFactory().get("/")
+        )
+    finally:
+        set_script_prefix("/")
+    assert 'action="/accounts/outside/woodgrove/"' in page
+    assert 'name="invited"' in page
+    assert 'name="csrfmiddlewaretoken"' in page
 
 
 def app(**environ: str) -> dict[str, Any]:
