@@ -5,7 +5,7 @@ from django.views.i18n import set_language
 
 from consent.views import my_access
 from invitations.views.setup import setup
-from tenants.views import health, home, local
+from tenants.views import health, home, local, outside
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -20,6 +20,13 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/sessions/", include("allauth.usersessions.urls")),
+    path("accounts/3rdparty/", outside.connections, name="socialaccount_connections"),
+    path("accounts/outside/<slug:provider_id>/", outside.start, name="outside_start"),
+    path(
+        "accounts/outside/<slug:provider_id>/callback/",
+        outside.callback,
+        name="outside_callback",
+    ),
     path("language/", set_language, name="set_language"),
     path("setup/<str:token>", setup, name="setup"),
     path("health/live", health.live, name="health_live"),

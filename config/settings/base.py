@@ -1,5 +1,6 @@
 """What holds in every mode. `local`, `test` and `production` import this and add their own."""
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,8 @@ import dj_database_url
 import dj_email_url
 import environs
 from django.utils.translation import gettext_lazy as _
+
+from config.settings.outside import outside_apps
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environs.Env()
@@ -36,9 +39,6 @@ SHARED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
-    "allauth.socialaccount.providers.google",
-    "allauth.socialaccount.providers.microsoft",
     "csp",
 ]
 TENANT_APPS = ["invitations", "consent"]
@@ -225,7 +225,12 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 # An outside login is known by issuer and subject, never by its address (A06).
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
-SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_ADAPTER = "tenants.outside.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
+    # The one provider class, `tenants.provider`; Google and Microsoft are OpenID Connect too.
+    "outside": {"APPS": outside_apps(os.environ)}
+}
 SOCIALACCOUNT_STORE_TOKENS = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

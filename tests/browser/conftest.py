@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,19 @@ class Foyer:
         self.smtp.mails.clear()
 
 
-def run_foyer(smtp: SmtpSink | None, *arguments: str) -> Iterator[Foyer]:
-    """Start it as a person would, wait until it says that it is ready, end it."""
+def run_foyer(
+    smtp: SmtpSink | None, *arguments: str, settings: Mapping[str, str] | None = None
+) -> Iterator[Foyer]:
+    """Start it as a person would, wait until it says that it is ready, end it.
+
+    `settings` are variables of the environment.
+    """
     data = Path(tempfile.mkdtemp(prefix="foyer-browser-"))
     data.chmod(0o711)  # PostgreSQL's user, when that is not us, gets to its own folder in there
     port = processes.free_port()
     ours = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "FOYER_ORIGIN", "EMAIL_URL")
     env = {name: value for name, value in os.environ.items() if name not in ours}
-    env |= {"PORT": str(port), "FOYER_DATA": str(data)}
+    env |= {"PORT": str(port), "FOYER_DATA": str(data), **(settings or {})}
     if smtp:
         env["EMAIL_URL"] = f"smtp://{smtp.host}:{smtp.port}"
     process = subprocess.Popen(  # noqa: S603
