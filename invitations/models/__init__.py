@@ -1,4 +1,4 @@
-from invitations.models.audit import AuditAction, AuditEvent
+from invitations.models.audit import AuditAction, AuditEvent, AuditHead
 from invitations.models.directory import DirectoryEntry, RoleAssignment
 from invitations.models.invitation import Invitation
 from invitations.models.policy import LandingPage, TenantPolicy
@@ -6,6 +6,7 @@ from invitations.models.policy import LandingPage, TenantPolicy
 __all__ = [
     "AuditAction",
     "AuditEvent",
+    "AuditHead",
     "DirectoryEntry",
     "Invitation",
     "LandingPage",
