@@ -11,4 +11,4 @@ def guard(text: str) -> str:
 
 def unguard(text: str) -> str:
     """What `guard` was given."""
-    return text[1:] if text.startswith("'") else text
+    return text.removeprefix("'")

@@ -94,9 +94,7 @@ def seal(*, number: int, at: datetime, previous_hash: str, body: str) -> str:
 
 def flaw(link: Link) -> str:
     """What is wrong with this row by itself, "" when nothing is."""
-    sealed = seal(
-        number=link.number, at=link.at, previous_hash=link.previous_hash, body=link.body
-    )
+    sealed = seal(number=link.number, at=link.at, previous_hash=link.previous_hash, body=link.body)
     return "" if sealed == link.hash else "content: its hash is of something else"
 
 

@@ -25,8 +25,8 @@ def chain_rows(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 # Tables are named with the schema of the table the trigger is on, so that nobody's search_path
-# decides which tenant's head is moved. SECURITY DEFINER: a role that may only INSERT and SELECT
-# events need not be able to touch the head.
+# decides which tenant's head is moved. SECURITY DEFINER: where the application's role is not the
+# owner of its tables, GRANT it SELECT and INSERT on the events, SELECT on the head, and no more.
 CHAIN = r"""
 CREATE FUNCTION audit_chain() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -67,8 +67,6 @@ END
 $$;
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON invitations_auditevent
 FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse();
--- Where the application is not the owner of its tables, rights say the same.
-REVOKE UPDATE, DELETE, TRUNCATE ON invitations_auditevent FROM PUBLIC;
 """
 UNCHAIN = """
 DROP TRIGGER audit_append_only ON invitations_auditevent;
