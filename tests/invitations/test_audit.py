@@ -28,7 +28,7 @@ from tenants.models import Account, Tenant
 from tests.conftest import Invite, Place
 
 At = Callable[..., Place]
-Statements = Callable[[], CaptureQueriesContext]
+Statements = Callable[[], Any]
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 DETAIL = st.dictionaries(
@@ -63,8 +63,7 @@ def verify(**options: Any) -> str:
     try:
         call_command("verify_audit", stdout=out, **options)
     except CommandError as error:
-        assert error.returncode == 1
-        out.write(f"error: {error}")
+        out.write(f"error {error.returncode}: {error}")
     return out.getvalue()
 
 
@@ -261,11 +260,7 @@ def test_numbers_hashes_and_times_given_by_a_writer_are_ignored(contoso: Tenant)
             "UPDATE contoso.invitations_auditevent SET at = at + interval '1 us' WHERE number = 3",
             "content",
         ),
-        (
-            "UPDATE contoso.invitations_auditevent SET previous_hash = repeat('0', 64)"
-            " WHERE number = 3",
-            "link",
-        ),
+        ("UPDATE contoso.invitations_auditevent SET previous_hash = '' WHERE number = 3", "link"),
     ],
 )
 def test_an_edit_by_the_owner_is_found_and_the_row_named(
@@ -280,7 +275,7 @@ def test_an_edit_by_the_owner_is_found_and_the_row_named(
     assert f"contoso: BROKEN at row 3 ({row.pk}): " in answer
     assert words in answer
     assert "fabrikam: ok" in answer
-    assert "error: 1 audit log" in answer
+    assert "error 1: 1 audit log" in answer
 
 
 @pytest.mark.parametrize(
