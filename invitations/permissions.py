@@ -19,6 +19,7 @@ class Permission(TextChoices):
     MANAGE_INVITATIONS = "manage_invitations"
     MANAGE_POLICIES = "manage_policies"
     MANAGE_PRIVACY = "manage_privacy"
+    VIEW_AUDIT = "view_audit"
 
 
 GRANTS: dict[Role, frozenset[Permission]] = {
@@ -27,7 +28,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {Permission.VIEW_GUESTS, Permission.INVITE_GUESTS, Permission.MANAGE_INVITATIONS}
     ),
     Role.GUEST_INVITER: frozenset({Permission.VIEW_GUESTS, Permission.INVITE_GUESTS}),
-    Role.AUDITOR: frozenset({Permission.VIEW_GUESTS}),
+    Role.AUDITOR: frozenset({Permission.VIEW_GUESTS, Permission.VIEW_AUDIT}),
 }
 
 

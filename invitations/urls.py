@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invitations.views import portal, redeem, settings, unwanted
+from invitations.views import audit, portal, redeem, settings, unwanted
 
 app_name = "invitations"
 
@@ -18,4 +18,6 @@ urlpatterns = [
     path("guests/<uuid:entry_id>/revoke/", portal.revoke, name="revoke"),
     path("guests/<uuid:entry_id>/link/", portal.link, name="link"),
     path("settings/invitations/", settings.policies, name="policies"),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.export, name="audit_export"),
 ]

@@ -61,6 +61,7 @@ def to_review(place: Place, invitation: Invitation) -> str:
 def prove_again(place: Place) -> None:
     """As after a fresh proof that it is really this person."""
     session = place.client.session
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
     session["account_authentication_methods"] = [
         {"method": "code", "at": time.time(), "reauthenticated": True}
     ]

@@ -1,4 +1,4 @@
-from invitations.models.audit import AuditAction, AuditEvent
+from invitations.models.audit import AuditAction, AuditEvent, AuditHead
 from invitations.models.directory import (
     Contact,
     DirectoryEntry,
@@ -13,6 +13,7 @@ from invitations.models.policy import LandingPage, TenantPolicy
 __all__ = [
     "AuditAction",
     "AuditEvent",
+    "AuditHead",
     "Contact",
     "DirectoryEntry",
     "EntryAlias",

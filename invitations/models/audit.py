@@ -43,12 +43,15 @@ class AuditAction(models.TextChoices):
     POLICY_CHANGED = "policy.changed"
     LANDING_PAGE_ADDED = "landing_page.added"
     LANDING_PAGE_REMOVED = "landing_page.removed"
+    AUDIT_EXPORTED = "audit.exported"
 
 
 class AuditEvent(models.Model):
     """Who did what to whom, in the transaction in which it happened. Added, never changed.
 
-    Holds ids, not names or addresses, so that erasing a person does not break it.
+    Holds ids, not names or addresses, so that erasing a person does not break it. The database
+    itself sets `number`, `at`, `previous_hash` and `hash` (migration 0005) and refuses every
+    UPDATE, DELETE and TRUNCATE.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -58,9 +61,38 @@ class AuditEvent(models.Model):
     entry_id = models.UUIDField(null=True, blank=True, help_text="Whom it is about")
     invitation_id = models.UUIDField(null=True, blank=True)
     detail = models.JSONField(default=dict, blank=True)
+    # The columns above are for queries; this text is what is hashed (`invitations.chain`).
+    body = models.TextField(help_text="What happened, as canonical JSON")
+    number = models.BigIntegerField(db_default=0, editable=False, help_text="1, 2, 3 … no gaps")
+    previous_hash = models.CharField(max_length=64, db_default="", editable=False)
+    hash = models.CharField(max_length=64, db_default="", editable=False)
 
     class Meta:
-        indexes = (models.Index(fields=["-at"], name="audit_newest"),)
+        constraints = (
+            models.UniqueConstraint(fields=["number"], name="audit_number_once"),
+            models.CheckConstraint(condition=~models.Q(body=""), name="audit_has_body"),
+        )
+        indexes = (
+            models.Index(fields=["-at"], name="audit_newest"),
+            models.Index(fields=["entry_id", "-number"], name="audit_about"),
+            models.Index(fields=["actor_id", "-number"], name="audit_by"),
+        )
 
     def __str__(self) -> str:
         return f"{self.action} at {self.at}"
+
+
+class AuditHead(models.Model):
+    """How far the chain goes: one row, moved by the database alone, locked while it grows."""
+
+    id = models.BooleanField(primary_key=True, default=True)
+    number = models.BigIntegerField(default=0)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=models.Q(id=True), name="audit_head_one_row"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from invitations import audit, notices
-from invitations.models import AuditAction, Invitation, Notice, NoticeKind
+from invitations.models import AuditAction, DirectoryEntry, Invitation, Notice, NoticeKind
 from invitations.states import EndReason, InvitationStatus
 from tenants import schema
 from tenants.mail import blocks
@@ -15,6 +15,8 @@ def decline_invitation(invitation: Invitation) -> bool:
 
     The inviter is told; until it expires the person may still think again (C11).
     """
+    # The entry first, as everywhere, so that nobody waits for each other in a ring.
+    DirectoryEntry.objects.select_for_update().get(pk=invitation.entry_id)
     locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
     if locked.status != InvitationStatus.PENDING_ACCEPTANCE:
         return locked.status == InvitationStatus.DECLINED

@@ -26,7 +26,7 @@ from invitations.messages import zone_label
 from invitations.models import Invitation
 from invitations.permissions import Permission
 from invitations.services.unwanted import ask_correction
-from tenants import codes, limits, schema
+from tenants import codes, limits, outside, schema
 from tenants.adapters import account_of, begin_code_sign_in
 from tenants.addresses import unicode_address
 from tenants.errors import too_many_requests
@@ -128,8 +128,13 @@ def landing(request: HttpRequest, handle: str) -> HttpResponse:
         return _again(request, invitation)
     if request.method == "POST":
         return _continue(request, held, invitation, account)
-    unwanted = redemption.link_path(invitation, tickets.Purpose.UNWANTED)
-    context = landing_context(invitation) | {"unwanted_url": unwanted}
+    review_path = step("review", held, app="consent")
+    context = landing_context(invitation) | {
+        "unwanted_url": redemption.link_path(invitation, tickets.Purpose.UNWANTED),
+        "password_url": f"{schema.public_path('account_login')}?{urlencode({'next': review_path})}",
+        "outside_token": outside.invited_token(invitation.address, review_path),
+        "review_path": review_path,
+    }
     return render(request, "invitations/landing.html", context)
 
 

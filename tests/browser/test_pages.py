@@ -33,6 +33,8 @@ ADMIN = [
     "guests/invite/",
     "settings/privacy/",
     "settings/invitations/",
+    "audit/",
+    "audit/?action=guest.invited&person=alice",
 ]
 
 

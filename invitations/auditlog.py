@@ -1,0 +1,295 @@
+"""Reading the audit log: the page, the export, and the walk along the chain."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from invitations import audit, chain
+from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry
+from tenants import schema
+from tenants.models import Tenant
+
+PAGE = 50
+CHUNK = 500
+MOST_PEOPLE = 200
+
+WORDS: dict[str, Any] = {
+    AuditAction.GUEST_INVITED: gettext_lazy("Invited"),
+    AuditAction.INVITATION_RESENT: gettext_lazy("Sent the invitation again"),
+    AuditAction.INVITATION_REVOKED: gettext_lazy("Revoked the invitation"),
+    AuditAction.INVITATION_DECLINED: gettext_lazy("Declined the invitation"),
+    AuditAction.INVITATION_REPORTED: gettext_lazy("Reported the invitation"),
+    AuditAction.INVITATION_COMPLETED: gettext_lazy("Accepted the invitation"),
+    AuditAction.INVITATION_REPLAYED: gettext_lazy("Opened a used link again"),
+    AuditAction.INVITATION_LINK_SHOWN: gettext_lazy("Copied the invitation link"),
+    AuditAction.SENDER_BLOCKED: gettext_lazy("Blocked mail from here"),
+    AuditAction.SENDER_UNBLOCKED: gettext_lazy("Allowed mail from here again"),
+    AuditAction.STATEMENT_PUBLISHED: gettext_lazy("Published the privacy statement"),
+    AuditAction.POLICY_CHANGED: gettext_lazy("Changed the invitation policies"),
+    AuditAction.LANDING_PAGE_ADDED: gettext_lazy("Added a landing page"),
+    AuditAction.LANDING_PAGE_REMOVED: gettext_lazy("Removed a landing page"),
+    AuditAction.AUDIT_EXPORTED: gettext_lazy("Exported the audit log"),
+}
+DETAILS: dict[str, Any] = {
+    "version": gettext_lazy("Version"),
+    "hash": gettext_lazy("Hash"),
+    "consent": gettext_lazy("Consent"),
+    "replaces": gettext_lazy("Replaces invitation"),
+    "user_type": gettext_lazy("Kind"),
+    "mail": gettext_lazy("By e-mail"),
+    "validity_seconds": gettext_lazy("Valid for seconds"),
+    "links_in_messages": gettext_lazy("Links in messages"),
+    "url": gettext_lazy("Web address"),
+    "format": gettext_lazy("Format"),
+    "rows_to": gettext_lazy("Up to row"),
+}
+
+
+def words_of(action: str) -> str:
+    """An action as a person says it; one from another version of Foyer as it is written."""
+    if action in WORDS:
+        return str(WORDS[action])
+    return action.replace(".", " ").replace("_", " ").capitalize()
+
+
+def actions() -> list[tuple[str, str]]:
+    """What can be chosen to filter by."""
+    return [(action.value, words_of(action.value)) for action in AuditAction]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which rows are asked for; empty asks for all."""
+
+    action: str = ""
+    person: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def events(asked: Filter) -> Any:
+    """The rows that fit, in no order. `person` finds the first `MOST_PEOPLE` of that name."""
+    found: Any = AuditEvent.objects.all()
+    if asked.action:
+        found = found.filter(action=asked.action)
+    if asked.person:
+        people = DirectoryEntry.objects.matching(asked.person).order_by("pk").values("pk")
+        ids = people[:MOST_PEOPLE]
+        found = found.filter(Q(actor_id__in=ids) | Q(entry_id__in=ids))
+    if asked.since:
+        found = found.filter(at__gte=_midnight(asked.since))
+    if asked.until:
+        found = found.filter(at__lt=_midnight(asked.until + timedelta(days=1)))
+    return found
+
+
+def pseudonym(pk: UUID) -> str:
+    """Who is not in the directory any more, told apart without being named (D03)."""
+    return _("Former guest %(mark)s") % {"mark": pk.hex[:4]}
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """A row with the names that its ids have today."""
+
+    event: AuditEvent
+    actor: str
+    about: str
+
+    @property
+    def words(self) -> str:
+        return words_of(self.event.action)
+
+    @property
+    def detail(self) -> str:
+        """`Version: 3 · Hash: 9f…`"""
+        return " · ".join(_told(name, value) for name, value in self.event.detail.items())
+
+
+def _told(name: str, value: Any) -> str:
+    label = DETAILS.get(name) or name.replace("_", " ").capitalize()
+    if value is True or value is False:
+        value = _("yes") if value else _("no")
+    return f"{label}: {'–' if value is None else value}"
+
+
+def with_names(found: Iterable[AuditEvent]) -> list[AuditRow]:
+    """The rows with names beside them, in one statement for all names."""
+    rows = list(found)
+    ids = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk}
+    people = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", "display_name", "address")
+    names = {pk: name or address for pk, name, address in people} if ids else {}
+
+    def name_of(pk: UUID | None, nobody: str) -> str:
+        return (names.get(pk) or pseudonym(pk)) if pk else nobody
+
+    return [
+        AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""))
+        for row in rows
+    ]
+
+
+def _actorless(row: AuditEvent) -> str:
+    """Without an actor it was the operator, or whoever held the link of the invitation."""
+    held = {
+        AuditAction.INVITATION_DECLINED,
+        AuditAction.INVITATION_REPORTED,
+        AuditAction.INVITATION_REPLAYED,
+        AuditAction.SENDER_BLOCKED,
+        AuditAction.SENDER_UNBLOCKED,
+    }
+    return _("Holder of the link") if row.action in held else _("Operator")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page, newest first; the numbers to ask its neighbours with, 0 for none."""
+
+    rows: list[AuditRow]
+    older_than: int
+    newer_than: int
+
+
+def audit_page(asked: Filter, *, before: int = 0, after: int = 0) -> Page:
+    """At most `PAGE` rows older than number `before`, or newer than `after`."""
+    found = events(asked)
+    if after:
+        rows = list(found.filter(number__gt=after).order_by("number")[: PAGE + 1])
+    else:
+        older = found.filter(number__lt=before) if before else found
+        rows = list(older.order_by("-number")[: PAGE + 1])
+    more, rows = len(rows) > PAGE, rows[:PAGE]
+    if after:
+        rows.reverse()
+    has_older, has_newer = (True, more) if after else (more, bool(before))
+    return Page(
+        with_names(rows),
+        older_than=rows[-1].number if rows and has_older else 0,
+        newer_than=rows[0].number if rows and has_newer else 0,
+    )
+
+
+@transaction.atomic
+def note_export(asked: Filter, *, by: DirectoryEntry, form: str) -> int:
+    """Write down that rows leave; the number of the newest row that does.
+
+    The person asked for is not written down: the log holds no names.
+    """
+    last = AuditHead.objects.get().number
+    asked_for = {
+        "action": asked.action,
+        "by_person": bool(asked.person),
+        "since": asked.since.isoformat() if asked.since else "",
+        "until": asked.until.isoformat() if asked.until else "",
+    }
+    filters = {name: value for name, value in asked_for.items() if value}
+    audit.record(
+        AuditAction.AUDIT_EXPORTED, actor=by, format=form, rows_to=last, **_prefixed(filters)
+    )
+    return last
+
+
+def _prefixed(filters: dict[str, Any]) -> dict[str, Any]:
+    return {f"filter_{name}": value for name, value in filters.items()}
+
+
+def export_rows(tenant: Tenant, asked: Filter, *, last: int) -> Iterator[AuditRow]:
+    """The rows up to number `last`, oldest first, `CHUNK` in memory at a time.
+
+    Runs after the request has left the tenant: every chunk enters it and leaves it again, so that
+    nothing else on this connection ever meets a schema that is not its own.
+    """
+    number = 0
+    while True:
+        with schema.in_tenant(tenant):
+            found = events(asked).filter(number__gt=number, number__lte=last)
+            rows = with_names(found.order_by("number")[:CHUNK])
+        yield from rows
+        if len(rows) < CHUNK:
+            return
+        number = rows[-1].event.number
+
+
+def link_of(row: AuditEvent) -> chain.Link:
+    """The row as far as the chain goes."""
+    return chain.Link(
+        number=row.number,
+        at=row.at,
+        previous_hash=row.previous_hash,
+        hash=row.hash,
+        body=row.body,
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the walk along one tenant's chain ended; `flaw` is "" when all is well."""
+
+    rows: int
+    head: str
+    number: int = 0
+    row_id: UUID | None = None
+    flaw: str = ""
+
+
+def _flaw_of_columns(row: AuditEvent) -> str:
+    """Whether the columns that pages read say what the hashed text says."""
+    try:
+        told = chain.body_of(
+            row_id=row.pk,
+            action=row.action,
+            actor_id=row.actor_id,
+            entry_id=row.entry_id,
+            invitation_id=row.invitation_id,
+            detail=row.detail,
+        )
+    except chain.UnfitDetailError:
+        told = ""
+    return "" if told == row.body else "content: its columns differ from its body"
+
+
+def verify(*, expected: dict[int, str] | None = None) -> Verdict:
+    """Walk the current tenant's chain in constant memory, up to the first broken row.
+
+    `expected` are hashes kept elsewhere, by number.
+    """
+    kept = dict(expected or {})
+    first_head = AuditHead.objects.first()
+    head_number, head_hash = (first_head.number, first_head.hash) if first_head else (0, "")
+    # The head is read in the statement that reads the rows: what is written meanwhile is in both
+    # or in neither.
+    heads: dict[str, Any] = {
+        "head_number": Subquery(AuditHead.objects.values("number")[:1]),
+        "head_hash": Subquery(AuditHead.objects.values("hash")[:1]),
+    }
+    rows: Any = AuditEvent.objects.annotate(**heads).order_by(F("number"), F("id"))
+    number, previous = 0, chain.ROOT
+    for row in rows.iterator(chunk_size=2000):
+        head_number, head_hash = row.head_number or 0, row.head_hash or ""
+        flaw = chain.flaw_after(link_of(row), number=number, previous_hash=previous)
+        flaw = flaw or _flaw_of_columns(row)
+        if not flaw and kept.pop(row.number, row.hash) != row.hash:
+            flaw = "rewritten: its hash is not the one that was kept"
+        if flaw:
+            return Verdict(number, previous, row.number, row.pk, flaw)
+        number, previous = row.number, row.hash
+    flaw = ""
+    if not head_hash:
+        flaw = "head: it is missing"
+    elif (head_number, head_hash) != (number, previous):
+        flaw = f"tail: the head says {head_number} rows, there are {number}"
+    elif kept:
+        flaw = f"tail: row {min(kept)} was kept elsewhere and is not here"
+    return Verdict(number, previous, number + 1 if flaw else 0, None, flaw)
