@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from consent.models import Publication
 from consent.published import Said
+from tenants.addresses import AddressError, canonical_address
 
 AGAIN = [
     ("", _("Never, as long as the terms stay the same")),
@@ -100,3 +101,21 @@ class TermsForm(TextsForm):
             "required": self.cleaned_data["required"],
             "accept_again_after": timedelta(days=days) if days else None,
         }
+
+
+class EnterForm(forms.Form):
+    """Who comes by the direct link."""
+
+    address = forms.CharField(
+        label=_("E-mail address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "spellcheck": "false"}),
+    )
+
+    def clean_address(self) -> str:
+        try:
+            return canonical_address(self.cleaned_data["address"])
+        except AddressError as error:
+            raise forms.ValidationError(
+                _("Enter one e-mail address, like name@example.org")
+            ) from error

@@ -62,6 +62,12 @@ def account_of(request: HttpRequest) -> Account | None:
     return request.user if isinstance(request.user, Account) else None
 
 
+def _proved_account(address: str) -> Account | None:
+    proved = EmailAddress.objects.filter(email=address, verified=True).select_related("user")
+    found = proved.first()
+    return found.user if found else None
+
+
 @transaction.atomic
 def account_for(address: str) -> Account:
     """The account that proved this canonical address, or one that nobody has proved yet.
@@ -69,9 +75,8 @@ def account_for(address: str) -> Account:
     A new account has no password and an unverified address; it is worth nothing until the code
     mailed to that address comes back.
     """
-    proved = EmailAddress.objects.filter(email=address, verified=True).select_related("user")
-    if found := proved.first():
-        return found.user
+    if found := _proved_account(address):
+        return found
     account, _ = Account.objects.get_or_create(
         email=address, defaults={"password": make_password(None)}
     )
@@ -81,13 +86,15 @@ def account_for(address: str) -> Account:
     return account
 
 
-def begin_code_sign_in(request: HttpRequest, address: str) -> None:
+def begin_code_sign_in(request: HttpRequest, address: str, *, may_be_new: bool = True) -> None:
     """Mail a code to `address` and bind it to this browser; entering it signs in.
 
-    Signing in by code *is* making the account (architecture, decision 9). May raise allauth's
+    Signing in by code *is* making the account (architecture, decision 9). Who is unknown and may
+    not be new gets a mail that says so instead, behind the same page (A01). May raise allauth's
     `ImmediateHttpResponse` (503) when the mail server is away.
     """
-    LoginCodeVerificationProcess.initiate(request=request, user=account_for(address), email=address)
+    user = account_for(address) if may_be_new else _proved_account(address)
+    LoginCodeVerificationProcess.initiate(request=request, user=user, email=address)
 
 
 def send_notice(template_prefix: str, address: str) -> None:

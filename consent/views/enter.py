@@ -2,15 +2,16 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from django.contrib.auth.views import redirect_to_login
+from allauth.core import ratelimit
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from consent.errors import StatementChangedError
+from consent.forms import EnterForm
 from consent.gate import accept_terms as record_terms
 from consent.gate import decline_terms, outstanding
 from consent.models import TermsOfUse
@@ -22,9 +23,10 @@ from invitations import redemption
 from invitations.access import Viewer, entry_of, require_entry
 from invitations.errors import TicketInvalidError
 from invitations.models import DirectoryEntry
-from invitations.services.invite import mail_again
+from invitations.services.invite import has_open_offer, mail_again
+from invitations.views.redeem import code_page
 from tenants import limits, schema
-from tenants.adapters import account_of
+from tenants.adapters import account_of, begin_code_sign_in
 from tenants.csp import add_sources
 from tenants.errors import too_many_requests
 from tenants.models import Account
@@ -57,12 +59,38 @@ def _mail_again(request: HttpRequest, account: Account) -> HttpResponse:
     return _stranger(request, account, asked=True)
 
 
+def _code_to(request: HttpRequest, address: str) -> HttpResponse:
+    """Mail a code; who is invited here may make an account with it, the answer is the same for
+    everybody (A01)."""
+    if not ratelimit.consume(request, action="request_login_code", key=address):
+        return too_many_requests(request, retry_after=60)
+    begin_code_sign_in(request, address, may_be_new=has_open_offer(address))
+    return redirect(code_page(schema.tenant_path(schema.current_tenant(), "consent:enter")))
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    """Who are you, for somebody who came by the direct link."""
+    path = schema.tenant_path(schema.current_tenant(), "consent:enter")
+    form = EnterForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        return _code_to(request, form.cleaned_data["address"])
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "form": form,
+        "next": path,
+        "password_url": f"{schema.public_path('account_login')}?{urlencode({'next': path})}",
+        "privacy_url": schema.tenant_path(schema.current_tenant(), "consent:statement"),
+    }
+    status = HTTPStatus.BAD_REQUEST if form.is_bound else HTTPStatus.OK
+    return render(request, "consent/enter.html", context, status=status)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     """`/o/<slug>/enter/`: into the organization, redeeming on the way what is open (product 3.3)."""
     account = account_of(request)
     if account is None:
-        return redirect_to_login(request.get_full_path())
+        return _sign_in(request)
     if request.method == "POST":
         return _mail_again(request, account)
     entry = entry_of(account)

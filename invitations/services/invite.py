@@ -208,6 +208,21 @@ def clean_language(language: str) -> str:
 AGAIN_AFTER = timedelta(minutes=10)
 
 
+def has_open_offer(address: str) -> bool:
+    """Whether the direct link could redeem something for who proves this canonical address."""
+    return (
+        Invitation.objects.open()
+        .filter(
+            address=address,
+            entry__address=address,
+            expires_at__gt=Now(),
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
+        .exists()
+    )
+
+
 @transaction.atomic
 def mail_again(*, address: str) -> None:
     """Mail the same link once more, asked for by whoever cannot find the mail.

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import (
     Http404,
     HttpRequest,
@@ -272,9 +271,7 @@ def prove(request: HttpRequest, handle: str) -> HttpResponse:
 def home(request: HttpRequest) -> HttpResponse:
     """`/o/<slug>/`: the guest list for those who may see it, the way in for everybody else."""
     account = account_of(request)
-    if account is None:
-        return redirect_to_login(request.get_full_path())
-    entry = entry_of(account)
-    if entry and find_viewer(account).may(Permission.VIEW_GUESTS):
+    entry = entry_of(account) if account else None
+    if account and entry and find_viewer(account).may(Permission.VIEW_GUESTS):
         return redirect("invitations:guests")
     return redirect("consent:enter")

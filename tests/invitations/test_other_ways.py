@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
-from django.conf import settings as django_settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -222,7 +221,43 @@ def test_the_direct_link_redeems_the_one_open_entry_of_a_proved_address(
     with schema.in_tenant(fabrikam):
         assert DirectoryEntry.objects.get(pk=decoy.entry_id).account_id is None
     assert guest.get("consent:enter")["Location"] == "/organizations/contoso/"
-    assert at().get("consent:enter")["Location"].startswith(django_settings.LOGIN_URL)
+
+
+def test_a_new_person_comes_by_the_direct_link_without_any_mail_before(
+    invite: Invite, at: At, contoso: Tenant, mailoutbox: list[Any]
+) -> None:
+    """Product 3.3: works when no invitation was ever mailed; the code makes the account."""
+    invite(email="new@woodgrove.example", send_mail=False, redirect_url=ROOMS)
+    guest = at()
+    assert guest.get("invitations:home")["Location"].startswith("/o/contoso/enter/")
+    answer = guest.post("consent:enter", {"address": "New@woodgrove.example "})
+    entered = guest.client.post(answer["Location"], {"code": code_in(mailoutbox[-1])})
+    assert entered["Location"] == guest.path("consent:enter")
+    review = guest.get("consent:enter")["Location"]
+    assert accept(guest, review)["Location"] == ROOMS
+    assert guest.post("consent:enter", {"address": "x"}).status_code == 403
+
+
+def test_at_the_direct_link_nobody_learns_who_is_invited(
+    invite: Invite, at: At, gita: Account, mailoutbox: list[Any]
+) -> None:
+    """A01: known, invited and unknown addresses get the same page and one mail each."""
+    invite(email="invited@woodgrove.example", send_mail=False)
+    seen = set()
+    for address in (gita.email, "invited@woodgrove.example", "nobody@woodgrove.example"):
+        guest = at()
+        answer = guest.post("consent:enter", {"address": address})
+        page = guest.client.get(answer["Location"])
+        text = page.content.decode().replace(address.partition("@")[0], "x")
+        text = text.replace(address.partition("@")[2], "y")
+        main = text.partition("<main")[2].partition("csrf")[0]
+        seen.add((answer.status_code, answer["Location"], page.status_code, main))
+        assert mailoutbox[-1].to == [address]
+    assert len(seen) == 1, seen
+    assert len(mailoutbox) == 3
+    assert not Account.objects.filter(email="nobody@woodgrove.example").exists()
+    bad = at().post("consent:enter", {"address": "nonsense"})
+    assert (bad.status_code, len(mailoutbox)) == (400, 3)
 
 
 def test_an_unverified_address_opens_nothing(
