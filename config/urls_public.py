@@ -5,7 +5,7 @@ from django.views.i18n import set_language
 
 from consent.views import my_access
 from invitations.views.setup import setup
-from tenants.views import health, home, local, outside
+from tenants.views import health, home, local, outside, security
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -17,6 +17,13 @@ urlpatterns = [
     path("account/close/", my_access.close_account, name="close_account"),
     path("organizations/<slug:slug>/", my_access.organization, name="organization"),
     path("organizations/<slug:slug>/leave/", my_access.leave, name="leave"),
+    # Ours in front of allauth's of the same name.
+    path("accounts/security/", security.overview, name="account_security"),
+    path("accounts/passkey/", security.add_passkey, name="add_passkey"),
+    path("accounts/reauthenticate/code/", security.confirm_by_code, name="reauthenticate_by_code"),
+    path("accounts/password/set/", security.set_password, name="account_set_password"),
+    path("accounts/2fa/webauthn/add/", security.add_passkey, name="mfa_add_webauthn"),
+    path("accounts/2fa/recovery-codes/", security.recovery_codes, name="mfa_view_recovery_codes"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("accounts/sessions/", include("allauth.usersessions.urls")),
@@ -40,4 +47,5 @@ urlpatterns = [
 ]
 
 handler400 = "tenants.errors.bad_request"
+handler429 = "tenants.errors.rate_limited"  # allauth's limits look for it here
 handler500 = "tenants.errors.server_error"

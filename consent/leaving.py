@@ -1,8 +1,6 @@
 """Leaving an organization, and closing the personal account in all of them."""
 
 from allauth.account.models import EmailAddress
-from allauth.usersessions.models import UserSession
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -21,6 +19,7 @@ from invitations.services.administrators import keep_an_administrator
 from invitations.services.erasure import erase_entry
 from invitations.states import DeletionReason, EndReason, ExternalUserState, InvitationStatus
 from tenants import schema
+from tenants.accounts import end_sessions
 from tenants.models import Account, Membership, Tenant
 
 
@@ -82,11 +81,6 @@ def _erase_here(account: Account, addresses: list[str]) -> None:
         erase_entry(entry)
 
 
-def _end_sessions(account: Account) -> None:
-    keys = UserSession.objects.filter(user=account).values_list("session_key", flat=True)
-    Session.objects.filter(session_key__in=list(keys)).delete()
-
-
 @transaction.atomic
 def delete_account(account: Account) -> None:
     """Close the account and remove the person from every tenant, all or nothing (D03).
@@ -106,5 +100,5 @@ def delete_account(account: Account) -> None:
                 alone.append(tenant.name)
     if alone:
         raise LastAdministratorOfError(alone)
-    _end_sessions(account)
+    end_sessions(account)
     account.delete()

@@ -7,13 +7,19 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
 from allauth.account.models import EmailAddress
-from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from qrcode.image.svg import SvgPathFillImage
+from qrcode.main import QRCode
 
+from tenants import accounts, guessing, reauthentication, schema
 from tenants.addresses import AddressError, canonical_address
 from tenants.models import Account
 
@@ -55,6 +61,77 @@ class AccountAdapter(DefaultAccountAdapter):
             body = render_to_string("503.html", {"mail": True})
             answer = HttpResponse(body, status=503, headers={"Retry-After": "30"})
             raise ImmediateHttpResponse(answer) from error
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: Any,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Something about signing in changed: all other sessions end, old and new address hear it.
+
+        allauth calls this at each such change, and only then (A11). The change stands whether or
+        not the mail server takes the notice.
+        """
+        accounts.end_sessions(user, keep=self.request.session.session_key)
+        to = [email, (context or {}).get("to_email")] if email else [None]
+        for address in filter(None, to) if email else to:
+            try:
+                super().send_notification_mail(template_prefix, user, context, address)
+            except ImmediateHttpResponse:
+                log.warning("a notice about a changed account was not sent: %s", template_prefix)
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """An address was proved by code; where it is one more, the primary address hears of it."""
+        confirmed = bool(super().confirm_email(request, email_address))
+        if confirmed and not email_address.primary:
+            context = {"added_email": email_address.email}
+            self.send_notification_mail("account/email/email_added", email_address.user, context)
+        return confirmed
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """429 instead of a form error, for the right password too (A02)."""
+        key = f"password:{self.clean_email(credentials.get('email', ''))}"
+        self._login_failed_rl_usage = guessing.count_try(request, key=key)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """A new password clears no count: who owns one account could clear his address (A02)."""
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Whoever proved nothing lately must, with a password or without one.
+
+        allauth would let accounts without a password and a second factor through unasked.
+        """
+        if not reauthentication.is_recent(self.request):
+            raise ReauthenticationRequired
+        return False
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """allauth's, on their public paths, and a mailed code last."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if isinstance(user, Account) and reauthentication.proved_address(user):
+            url = schema.public_path("reauthenticate_by_code")
+            name = _("Send me a code")
+            methods.append({"id": "code", "description": name, "url": url})
+        return methods
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Foyer's answers about second factors."""
+
+    def build_totp_svg(self, url: str) -> str:
+        """The QR code to stand in the page: a data URI would need a wider policy (C04)."""
+        code = QRCode(image_factory=SvgPathFillImage)
+        code.add_data(url)
+        return str(code.make_image().to_string(encoding="unicode"))
+
+    def _get_site_name(self) -> str:
+        return "Foyer"
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return _("Passkey") if number == 1 else _("Passkey {number}").format(number=number)
 
 
 def account_of(request: HttpRequest) -> Account | None:

@@ -1,3 +1,4 @@
+from allauth.account.signals import authentication_step_completed, email_confirmed
 from django.apps import AppConfig
 
 from tenants import checks
@@ -7,3 +8,10 @@ __all__ = ["checks"]  # imported so that they register
 
 class TenantsConfig(AppConfig):
     name = "tenants"
+
+    def ready(self) -> None:
+        # Models, and what uses them, exist from here on only.
+        from tenants import accounts
+
+        email_confirmed.connect(accounts.on_address_proved)
+        authentication_step_completed.connect(accounts.on_authenticated)

@@ -16,7 +16,7 @@ def foyer(request: HttpRequest) -> dict[str, Any]:
         "tenant": tenant,
         "home_url": schema.public_path("home"),
         "organizations_url": schema.public_path("organizations"),
-        "security_url": schema.public_path("mfa_index"),
+        "security_url": schema.public_path("account_security"),
         "sign_in_url": settings.LOGIN_URL,
         "sign_out_url": schema.public_path("account_logout"),
         "about_url": schema.public_path("about"),

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 
 RETRY_AFTER_SECONDS = 5
+LIMIT_SECONDS = 60  # the window of allauth's limits on posts
 UNDEFINED_TABLE = "42P01"
 
 
@@ -51,3 +52,8 @@ def too_many_requests(request: HttpRequest, *, retry_after: int) -> HttpResponse
     response = render(request, "429.html", status=HTTPStatus.TOO_MANY_REQUESTS)
     response.headers["Retry-After"] = str(retry_after)
     return response
+
+
+def rate_limited(request: HttpRequest) -> HttpResponse:
+    """`handler429`: one of allauth's limits by the minute."""
+    return too_many_requests(request, retry_after=LIMIT_SECONDS)

@@ -193,10 +193,8 @@ AUTH_USER_MODEL = "tenants.Account"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["tenants.hashers.FoyerArgon2Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 15},
-    },
+    {"NAME": "tenants.passwords.LengthValidator"},
+    {"NAME": "tenants.passwords.NamesValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
@@ -211,13 +209,23 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+# Every mailed code: ten minutes, five tries, in the browser that asked (A10).
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 600
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 600
+ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# As long as a mailed code is valid: who just came in by one is not asked for another.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_GET = False
@@ -232,6 +240,7 @@ SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     "outside": {"APPS": outside_apps(os.environ)}
 }
 SOCIALACCOUNT_STORE_TOKENS = False
+MFA_ADAPTER = "tenants.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Foyer"
@@ -239,6 +248,23 @@ USERSESSIONS_TRACK_ACTIVITY = False
 ACCOUNT_FORMS = {
     "login": "tenants.forms.PasswordForm",
     "request_login_code": "tenants.forms.RequestCodeForm",
+    "confirm_login_code": "tenants.forms.SignInCodeForm",
+    "reset_password": "tenants.forms.ForgottenPasswordForm",
+    "confirm_password_reset_code": "tenants.forms.PasswordCodeForm",
+    "reset_password_from_key": "tenants.forms.NewPasswordForm",
+    "set_password": "tenants.forms.FirstPasswordForm",
+    "change_password": "tenants.forms.ChangedPasswordForm",
+    "add_email": "tenants.forms.AddAddressForm",
+    "confirm_email_verification_code": "tenants.forms.AddressCodeForm",
+    "reauthenticate": "tenants.forms.ConfirmPasswordForm",
+}
+MFA_FORMS = {
+    "authenticate": "tenants.forms.SecondFactorForm",
+    "reauthenticate": "tenants.forms.ConfirmSecondFactorForm",
+    "authenticate_webauthn": "tenants.forms.SecondPasskeyForm",
+    "reauthenticate_webauthn": "tenants.forms.ConfirmPasskeyForm",
+    "activate_totp": "tenants.forms.AuthenticatorAppForm",
+    "edit_webauthn": "tenants.forms.PasskeyNameForm",
 }
 
 # --- Browser -------------------------------------------------------------------------------------

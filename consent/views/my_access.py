@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch
@@ -28,6 +27,7 @@ from tenants import schema
 from tenants.adapters import account_of, send_notice
 from tenants.mail import blocks
 from tenants.models import Account, Domain, Membership, Tenant, TenantStatus, UserType
+from tenants.reauthentication import require_recent
 
 
 def _me(request: HttpRequest) -> Account:
@@ -147,7 +147,7 @@ def organization(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]
+@require_recent
 def leave(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what leaving means; leave, after a fresh proof that it is really this person."""
     membership = _membership(request, slug)
@@ -170,7 +170,7 @@ def leave(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-@reauthentication_required
+@require_recent
 def download(request: HttpRequest) -> HttpResponse:
     """Everything about me, as one JSON file."""
     response = JsonResponse(person_data(_me(request)), json_dumps_params={"indent": 2})
@@ -209,7 +209,7 @@ def blocked(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@reauthentication_required(allow_get=True)  # type: ignore[untyped-decorator]
+@require_recent
 def close_account(request: HttpRequest) -> HttpResponse:
     """Close the personal account, in every organization at once."""
     person = _me(request)
