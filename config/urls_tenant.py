@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("invitations.urls")),
     path("", include("consent.urls")),
     path("account/sign-in/", to_public, {"name": "account_login"}, name="account_login"),
+    path("account/second/", to_public, {"name": "mfa_authenticate"}, name="mfa_authenticate"),
     path("account/sign-up/", to_public, {"name": "account_signup"}, name="account_signup"),
     path(
         "account/confirm/",

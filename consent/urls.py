@@ -6,6 +6,7 @@ app_name = "consent"
 
 urlpatterns = [
     path("enter/", enter.enter, name="enter"),
+    path("enter/code/", enter.enter_code, name="enter_code"),
     path("consent/review/", review.review, name="review_direct"),
     path("consent/again/", enter.again, name="again"),
     path("consent/terms/", enter.accept_terms, name="accept_terms"),

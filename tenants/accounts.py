@@ -18,6 +18,8 @@ from django.utils import timezone
 
 from tenants.models import Account, Membership
 
+LONGEST_AGENT = 200
+
 
 def end_sessions(account: Account, *, keep: str | None = None) -> int:
     """End every session of `account` but the one with the key `keep`; how many ended (A11)."""
@@ -94,3 +96,19 @@ def on_authenticated(request: HttpRequest, reauthenticated: bool = False, **_: A
     """allauth's signal. Signing in changes the key anyway; proving oneself again must as well."""
     if reauthenticated:
         renew_session(request)
+
+
+def remember_session(request: HttpRequest, **_: Any) -> None:
+    """allauth's signal. Which browser signed in; what is over is cleared by upkeep."""
+    row = UserSession(
+        session_key=request.session.session_key,
+        user=request.user,
+        ip=get_adapter().get_client_ip(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT],
+    )
+    UserSession.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["session_key"],
+        update_fields=["user", "ip", "user_agent"],
+    )

@@ -5,13 +5,14 @@ from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter, get_adapter
-from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
-from allauth.account.models import EmailAddress
+from allauth.account.app_settings import EmailVerificationMethod
+from allauth.account.internal.flows.login import perform_login, record_authentication
+from allauth.account.models import EmailAddress, Login
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponse
 from django.template.loader import render_to_string
@@ -36,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):
     """Foyer's answers to allauth's questions."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        # An account is made while redeeming an invitation (`begin_code_sign_in`), nowhere else.
+        # An account is made while redeeming an invitation (`sign_in_with_mailbox`), nowhere else.
         return False
 
     def clean_email(self, email: str) -> str:
@@ -163,15 +164,61 @@ def account_for(address: str) -> Account:
     return account
 
 
-def begin_code_sign_in(request: HttpRequest, address: str, *, may_be_new: bool = True) -> None:
-    """Mail a code to `address` and bind it to this browser; entering it signs in.
+def has_account(address: str) -> bool:
+    """Whether somebody proved this canonical address."""
+    return _proved_account(address) is not None
 
-    Signing in by code *is* making the account (architecture, decision 9). Who is unknown and may
-    not be new gets a mail that says so instead, behind the same page (A01). May raise allauth's
-    `ImmediateHttpResponse` (503) when the mail server is away.
+
+def _new_account(address: str) -> Account:
+    account = Account.objects.create(email=address, password=make_password(None))
+    EmailAddress.objects.create(user=account, email=address, verified=True, primary=True)
+    return account
+
+
+def _take_over(address: str) -> Account:
+    """The address was typed by somebody who never proved it: nothing of theirs survives (A04)."""
+    unproved = EmailAddress.objects.filter(email=address, verified=False)
+    for row in unproved.select_related("user"):
+        if EmailAddress.objects.filter(user=row.user, verified=True).exists():
+            row.delete()
+        else:
+            accounts.end_sessions(row.user)
+            row.user.delete()
+    orphans = Account.objects.filter(email=address)
+    orphans.exclude(emailaddress__verified=True).delete()
+    return _new_account(address)
+
+
+def account_with(address: str) -> Account:
+    """The account of somebody who just proved this canonical address, made when there is none."""
+    known = EmailAddress.objects.filter(email=address).select_related("user")
+    found = known.order_by("-verified").first()
+    if found and found.verified:
+        return found.user
+    try:
+        with transaction.atomic():
+            return _take_over(address) if found else _new_account(address)
+    except IntegrityError:
+        # The same person, in two windows; or an account whose address was never written down.
+        return _proved_account(address) or _take_over(address)
+
+
+def sign_in_with_mailbox(request: HttpRequest, address: str, *, redirect_url: str) -> HttpResponse:
+    """Sign in who just proved this mailbox by code; that *is* making the account (decision 9).
+
+    Gives the answer to send: to `redirect_url`, or first to the second factor.
     """
-    user = account_for(address) if may_be_new else _proved_account(address)
-    LoginCodeVerificationProcess.initiate(request=request, user=user, email=address)
+    with transaction.atomic():
+        account = account_with(address)
+        record_authentication(request, account, method="code", email=address)
+        login = Login(
+            user=account,
+            email=address,
+            redirect_url=redirect_url,
+            # Proved a moment ago.
+            email_verification=EmailVerificationMethod.NONE,
+        )
+        return perform_login(request, login)
 
 
 def send_notice(template_prefix: str, address: str) -> None:

@@ -5,6 +5,8 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.test import Client
+
 from invitations import redemption
 from invitations.models import Invitation
 from tenants import schema
@@ -58,9 +60,10 @@ def to_review(place: Place, invitation: Invitation) -> str:
     return str(place.client.post(open_link(invitation, place))["Location"])
 
 
-def prove_again(place: Place) -> None:
+def prove_again(browser: Place | Client) -> None:
     """As after a fresh proof that it is really this person."""
-    session = place.client.session
+    client = browser.client if isinstance(browser, Place) else browser
+    session = client.session
     session["account_authentication_methods_user"] = session["_auth_user_id"]
     session["account_authentication_methods"] = [
         {"method": "code", "at": time.time(), "reauthenticated": True}

@@ -37,7 +37,7 @@ SHARED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "allauth.usersessions",
+    "tenants.session_list.SessionListConfig",
     "allauth.socialaccount",
     "csp",
 ]
@@ -141,7 +141,7 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
 
 
 REDIS_URL: str = env.str("REDIS_URL", "")
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "tenants.sessions"
 
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"

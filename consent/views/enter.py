@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from allauth.core import ratelimit
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
@@ -24,9 +23,8 @@ from invitations.access import Viewer, entry_of, require_entry
 from invitations.errors import TicketInvalidError
 from invitations.models import DirectoryEntry
 from invitations.services.invite import has_open_offer, mail_again
-from invitations.views.redeem import code_page
-from tenants import limits, schema
-from tenants.adapters import account_of, begin_code_sign_in
+from tenants import codes, limits, schema
+from tenants.adapters import account_of, has_account, sign_in_with_mailbox
 from tenants.csp import add_sources
 from tenants.errors import too_many_requests
 from tenants.models import Account
@@ -59,13 +57,19 @@ def _mail_again(request: HttpRequest, account: Account) -> HttpResponse:
     return _stranger(request, account, asked=True)
 
 
+def _purpose() -> str:
+    return f"enter:{schema.current_schema()}"
+
+
 def _code_to(request: HttpRequest, address: str) -> HttpResponse:
-    """Mail a code; who is invited here may make an account with it, the answer is the same for
+    """Mail a code; who is invited here may make an account with it. The page is the same for
     everybody (A01)."""
-    if not ratelimit.consume(request, action="request_login_code", key=address):
-        return too_many_requests(request, retry_after=60)
-    begin_code_sign_in(request, address, may_be_new=has_open_offer(address))
-    return redirect(code_page(schema.tenant_path(schema.current_tenant(), "consent:enter")))
+    known = has_account(address)
+    if known or has_open_offer(address):
+        codes.send_code(request, purpose=_purpose(), address=address)
+    else:
+        codes.send_refusal(request, purpose=_purpose(), address=address)
+    return redirect("consent:enter_code")
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
@@ -83,6 +87,35 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
     }
     status = HTTPStatus.BAD_REQUEST if form.is_bound else HTTPStatus.OK
     return render(request, "consent/enter.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter_code(request: HttpRequest) -> HttpResponse:
+    """Type the code that the direct link mailed; it signs in, and makes an account for who is
+    invited."""
+    path = schema.tenant_path(schema.current_tenant(), "consent:enter")
+    wrong = False
+    if request.method == "POST":
+        try:
+            code = request.POST.get("code", "")
+            address = codes.check_code(request, purpose=_purpose(), code=code)
+            return sign_in_with_mailbox(request, address, redirect_url=path)
+        except codes.CodeError:
+            wrong = True
+    waiting = codes.address_of(request, purpose=_purpose())
+    if account_of(request) or not (waiting or wrong):
+        return redirect(path)
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "wrong": wrong,
+        "waiting": waiting,
+        "masked_address": waiting,
+        "again_url": path,
+        "again_address": waiting,
+        "back_url": path,
+    }
+    status = HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK
+    return render(request, "invitations/prove.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -5,10 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
-from allauth.core import ratelimit
 from django.conf import settings
 from django.http import (
-    Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBadRequest,
@@ -26,7 +24,7 @@ from invitations.models import Invitation
 from invitations.permissions import Permission
 from invitations.services.unwanted import ask_correction
 from tenants import codes, limits, outside, schema
-from tenants.adapters import account_of, begin_code_sign_in
+from tenants.adapters import account_of, sign_in_with_mailbox
 from tenants.addresses import unicode_address
 from tenants.errors import too_many_requests
 from tenants.models import Account
@@ -55,11 +53,6 @@ def speak(request: HttpRequest, invitation: Invitation) -> None:
 def step(page: str, handle: handles.Handle, *, app: str = "invitations") -> str:
     """The path of a step of this redemption."""
     return schema.tenant_path(schema.current_tenant(), f"{app}:{page}", handle=handle.name)
-
-
-def code_page(next_path: str) -> str:
-    """Where the mailed code is typed, and where that leads."""
-    return f"{schema.public_path('account_confirm_login_code')}?{urlencode({'next': next_path})}"
 
 
 def take_over(
@@ -154,13 +147,14 @@ def _continue(
     return _send_code(request, held, invitation)
 
 
+def _purpose(invitation: Invitation) -> str:
+    return f"offer:{schema.current_schema()}:{invitation.pk}"
+
+
 def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitation) -> HttpResponse:
     """A code to the invited mailbox, whoever holds the link (T10)."""
-    address = invitation.address
-    if not ratelimit.consume(request, action="request_login_code", key=address):
-        return too_many_requests(request, retry_after=60)
-    begin_code_sign_in(request, address)
-    response = redirect(code_page(step("review", held, app="consent")))
+    codes.send_code(request, purpose=_purpose(invitation), address=invitation.address)
+    response = redirect(step("prove", held))
     if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
@@ -196,12 +190,8 @@ def wrong_account(
     return render(request, "invitations/wrong_account.html", context, status=status)
 
 
-def _purpose(invitation: Invitation) -> str:
-    return f"alias:{schema.current_schema()}:{invitation.pk}"
-
-
 def _held_offer(
-    request: HttpRequest, handle: str, account: Account
+    request: HttpRequest, handle: str, account: Account | None
 ) -> tuple[handles.Handle, Invitation]:
     """What this browser holds under the handle, still alive; raises `TicketInvalidError`."""
     held = handles.take(request, handle)
@@ -214,31 +204,50 @@ def _held_offer(
 
 @require_POST
 def other(request: HttpRequest, handle: str) -> HttpResponse:
-    """A way out of the wrong-account page: prove the invited mailbox, or ask for a correction."""
+    """A code once more, or a way out of the wrong-account page: prove the invited mailbox beside
+    the account that is signed in, or ask for a correction."""
     account = account_of(request)
-    if account is None:
-        raise Http404
     try:
         held, invitation = _held_offer(request, handle, account)
-        if request.POST.get("do") == "ask":
-            ask_correction(invitation, address=account.email)
-            return wrong_account(request, held, invitation, account, asked=True)
-        if request.POST.get("do") != "prove":
-            return HttpResponseBadRequest()
-        codes.send_code(request, purpose=_purpose(invitation), address=invitation.address)
     except TicketInvalidError:
         return dead_ticket(request)
-    except codes.TooManyCodesError:
-        return too_many_requests(request, retry_after=60)
+    wish = request.POST.get("do")
+    if wish == "ask" and account:
+        ask_correction(invitation, address=account.email)
+        return wrong_account(request, held, invitation, account, asked=True)
+    if wish != "prove":
+        return HttpResponseBadRequest()
+    if account is None:
+        return _send_code(request, held, invitation)
+    codes.send_code(
+        request,
+        purpose=_purpose(invitation),
+        address=invitation.address,
+        template=codes.PROOF_MAIL,
+    )
     return redirect(step("prove", held))
+
+
+def _proved(
+    request: HttpRequest,
+    held: handles.Handle,
+    invitation: Invitation,
+    account: Account | None,
+    address: str,
+) -> HttpResponse:
+    """The mailbox is proved: sign in with it, or remember it beside the account that is (A07)."""
+    review_path = step("review", held, app="consent")
+    if account is None:
+        return sign_in_with_mailbox(request, address, redirect_url=review_path)
+    proofs.remember(request, invitation.pk, account=account, address=address)
+    return redirect(review_path)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def prove(request: HttpRequest, handle: str) -> HttpResponse:
-    """Type the code from the invited mailbox; then *Accept as* the address that is signed in."""
+    """Type the code from the invited mailbox. It signs in and makes the account, or lets the
+    account that is signed in *accept as* its own address."""
     account = account_of(request)
-    if account is None:
-        raise Http404
     try:
         held, invitation = _held_offer(request, handle, account)
     except TicketInvalidError:
@@ -249,19 +258,18 @@ def prove(request: HttpRequest, handle: str) -> HttpResponse:
             address = codes.check_code(
                 request, purpose=_purpose(invitation), code=request.POST.get("code", "")
             )
+            return _proved(request, held, invitation, account, address)
         except codes.CodeError:
             wrong = True
-        else:
-            proofs.remember(request, invitation.pk, account=account, address=address)
-            return redirect(step("review", held, app="consent"))
-    waiting = codes.is_waiting(request, purpose=_purpose(invitation))
+    waiting = codes.address_of(request, purpose=_purpose(invitation))
     if not waiting and not wrong:
         return redirect(step("landing", held))
     context = landing_context(invitation) | {
         "person": account,
         "wrong": wrong,
         "waiting": waiting,
-        "other_url": step("other", held),
+        "again_url": step("other", held),
+        "back_url": step("landing", held),
     }
     status = HTTPStatus.BAD_REQUEST if wrong else HTTPStatus.OK
     return render(request, "invitations/prove.html", context, status=status)

@@ -152,8 +152,8 @@ def test_the_inviter_is_asked_once_to_correct_the_address(
 def test_other_ways_need_an_account_and_a_known_wish(invite: Invite, at: At, sam: Account) -> None:
     stranger = at()
     handle = handle_of(open_link(invite(), stranger))
-    assert stranger.post("invitations:other", {"do": "prove"}, handle=handle).status_code == 404
-    assert stranger.get("invitations:prove", handle=handle).status_code == 404
+    assert stranger.post("invitations:other", {"do": "ask"}, handle=handle).status_code == 400
+    assert stranger.get("invitations:prove", handle=handle).status_code == 302
     guest = at(sam)
     handle = handle_of(open_link(invite(email="z@tailspin.example"), guest))
     assert guest.post("invitations:other", {"do": "x"}, handle=handle).status_code == 400

@@ -21,6 +21,7 @@ from joserfc.jwk import RSAKey
 from config.settings.outside import outside_apps
 from tenants import outside
 from tenants.models import Account
+from tests.browserless import prove_again
 from tests.openid_provider import OpenIDProvider
 
 GITA = "gita@northwind.example"
@@ -50,6 +51,8 @@ def browser(db: None) -> Client:
 
 def leave(browser: Client, provider: OpenIDProvider, **asked: str) -> str:
     """Press the button; the provider's address that Foyer leads to."""
+    if "_auth_user_id" in browser.session:
+        prove_again(browser)
     response = browser.post(f"/accounts/outside/{provider.provider_id}/", asked)
     assert response.status_code == 200, response.content
     url = str(response.headers["Refresh"]).removeprefix("0; url=")
