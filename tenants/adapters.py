@@ -95,9 +95,7 @@ class AccountAdapter(DefaultAccountAdapter):
         key = f"password:{self.clean_email(credentials.get('email', ''))}"
         self._login_failed_rl_usage = guessing.count_try(request, key=key)
 
-    def _delete_login_attempts_cached_email(
-        self, request: HttpRequest, **credentials: Any
-    ) -> None:
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """A new password clears no count: who owns one account could clear his address (A02)."""
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:

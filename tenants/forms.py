@@ -56,9 +56,7 @@ class RequestCodeForm(Words, account.RequestLoginCodeForm):
             if error.code != TOO_MANY:
                 raise
             key = self.cleaned_data["email"].lower()
-            raise guessing.refuse(
-                context.request, action="request_login_code", key=key
-            ) from error
+            raise guessing.refuse(context.request, action="request_login_code", key=key) from error
 
 
 class CountedCode(Words):
