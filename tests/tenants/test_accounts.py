@@ -118,7 +118,7 @@ def test_a_stale_session_proves_itself_by_code_and_comes_back(gita: Account) -> 
     assert browser.session.session_key != before
     assert browser.get(answer["Location"]).status_code == 200
     old = Client()
-    old.cookies["foyer-session"] = before
+    old.cookies["foyer-session"] = str(before)
     assert not is_in(old)
 
 
@@ -218,7 +218,7 @@ def change_address(browser: Client) -> None:
     browser.post("/accounts/email/", {"action_add": "", "email": "gita@new.example"})
     browser.post("/accounts/confirm-email/", {"code": last_code()})
     browser.post("/accounts/email/", {"action_primary": "", "email": "gita@new.example"})
-    assert Account.objects.get(email="gita@new.example")
+    assert Account.objects.filter(email="gita@new.example").exists()
 
 
 @pytest.mark.parametrize(
@@ -573,7 +573,7 @@ def test_the_session_key_changes_at_every_step_and_the_old_one_is_dead(
     assert is_in(browser)
     for key in keys[:-1]:
         planted_key = Client()
-        planted_key.cookies["foyer-session"] = key
+        planted_key.cookies["foyer-session"] = str(key)
         assert not is_in(planted_key)
 
 
