@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +21,7 @@ from allauth.mfa.totp.internal.auth import (
 )
 from django.core import mail
 from django.core.cache import cache
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -317,6 +319,23 @@ def test_an_account_stops_after_five_wrong_passwords(gita: Account, at_once: Non
     assert guess(gita.email, PASSWORD, REMOTE_ADDR="192.0.2.78").status_code == 429
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=301)):
         assert guess(gita.email, PASSWORD, REMOTE_ADDR="192.0.2.77").status_code == 302
+
+
+def test_fifty_at_once_are_five(db: None) -> None:
+    """A02: in parallel as one after the other."""
+
+    def one(number: int) -> int:
+        try:
+            answer = guess("nobody@northwind.example", REMOTE_ADDR=f"192.0.2.{number}")
+            return int(answer.status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = Counter(pool.map(one, range(50)))
+    # A lock that could not be had in a second refuses as well.
+    assert answers[200] <= 5
+    assert answers[200] + answers[429] == 50
 
 
 def test_an_address_stops_after_ten_and_no_success_clears_it(gita: Account, sam: Account) -> None:
