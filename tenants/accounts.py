@@ -1,23 +1,27 @@
 """What happens to an account as a whole: its sessions, its first proof, its end."""
 
+import logging
 from datetime import datetime, timedelta
 from importlib import import_module
+from smtplib import SMTPException
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tenants.models import Account, Membership
 
+log = logging.getLogger(__name__)
 LONGEST_AGENT = 200
 
 
@@ -47,9 +51,18 @@ def disable_account(account: Account) -> None:
     end_sessions(account)
     address = EmailAddress.objects.filter(user=account, verified=True, primary=True).first()
     if address:
-        transaction.on_commit(
-            lambda: get_adapter().send_mail("account/email/disabled", address.email, {})
-        )
+        transaction.on_commit(lambda: _tell_disabled(address.email))
+
+
+def _tell_disabled(address: str) -> None:
+    # Not by allauth: an operator's command has no request.
+    subject, body = (
+        render_to_string(f"account/email/disabled_{part}.txt") for part in ("subject", "message")
+    )
+    try:
+        send_mail(subject.strip(), body, None, [address])
+    except (SMTPException, OSError) as error:
+        log.warning("a notice about a disabled account was not sent: %s", type(error).__name__)
 
 
 def unproved(at: datetime) -> Any:

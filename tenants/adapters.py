@@ -17,8 +17,6 @@ from django.http import HttpRequest
 from django.http.response import HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from qrcode.image.svg import SvgPathFillImage
-from qrcode.main import QRCode
 
 from tenants import accounts, guessing, reauthentication, schema
 from tenants.addresses import AddressError, canonical_address
@@ -99,7 +97,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
         """A new password clears no count: who owns one account could clear his address (A02)."""
 
-    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+    def is_reauthentication_required(self, **_kwargs: Any) -> bool:
         """Whoever proved nothing lately must, with a password or without one.
 
         allauth would let accounts without a password and a second factor through unasked.
@@ -123,14 +121,13 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def build_totp_svg(self, url: str) -> str:
         """The QR code to stand in the page: a data URI would need a wider policy (C04)."""
-        code = QRCode(image_factory=SvgPathFillImage)
-        code.add_data(url)
-        return str(code.make_image().to_string(encoding="unicode"))
+        svg = str(super().build_totp_svg(url))
+        return svg[svg.index("<svg") :]
 
     def _get_site_name(self) -> str:
         return "Foyer"
 
-    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:  # noqa: A002
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
         return _("Passkey") if number == 1 else _("Passkey {number}").format(number=number)
 

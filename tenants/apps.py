@@ -11,7 +11,7 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models, and what uses them, exist from here on only.
-        from tenants import accounts
+        from tenants import accounts  # noqa: PLC0415
 
         email_confirmed.connect(accounts.on_address_proved)
         authentication_step_completed.connect(accounts.on_authenticated)

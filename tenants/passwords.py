@@ -16,7 +16,7 @@ PRODUCT = "foyer"
 
 def has_second_factor(account: Account | None) -> bool:
     """Whether signing in asks for more than the password."""
-    if account is None or account._state.adding:
+    if account is None:
         return False
     kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     return Authenticator.objects.filter(user=account, type__in=kinds).exists()
@@ -52,7 +52,7 @@ class NamesValidator:
     def validate(self, password: str, user: Any = None) -> None:
         """Raises `ValidationError` when less than 8 characters are left without the names."""
         words = {PRODUCT}
-        if isinstance(user, Account) and not user._state.adding:
+        if isinstance(user, Account):
             tenants = Tenant.objects.filter(memberships__account=user).prefetch_related("domains")
             words = words.union(*(words_of(tenant) for tenant in tenants))
         rest = found = password.casefold().replace(" ", "")

@@ -91,7 +91,7 @@ def send_code(request: HttpRequest, account: Account) -> None:
 def is_code_sent(request: HttpRequest) -> bool:
     """Whether a code is out that this session may still enter."""
     state = request.session.get(STATE)
-    return bool(state) and time.time() - state["at"] < CODE_SECONDS
+    return state is not None and time.time() - state["at"] < CODE_SECONDS
 
 
 def enter_code(request: HttpRequest, account: Account, code: str) -> None:

@@ -10,6 +10,7 @@ from allauth.account.decorators import reauthentication_required
 from allauth.account.mixins import NextRedirectMixin
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import BaseReauthenticateView, password_set
+from allauth.core.internal.httpkit import authenticated_user
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.recovery_codes.views import ViewRecoveryCodesView
 from allauth.mfa.webauthn.internal import auth
@@ -39,9 +40,10 @@ class AddPasskeyView(NextRedirectMixin, AddWebAuthnView):
         return PasskeyForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[no-untyped-call]
         # One that a person can sign in with alone: kept on the device, opened by finger or PIN.
-        context["js_data"] = {"creation_options": auth.begin_registration(self.request.user, True)}
+        options = auth.begin_registration(authenticated_user(self.request), True)
+        context["js_data"] = {"creation_options": options}
         context["back_url"] = self.get_back_url()
         return context
 
@@ -82,7 +84,8 @@ class ConfirmByCodeView(BaseReauthenticateView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.POST.get("action") == "send":
             reauthentication.send_code(request, self.account)
-            return HttpResponseRedirect(self.passthrough_next_url(request.path))
+            here: str = self.passthrough_next_url(request.path)  # type: ignore[no-untyped-call]
+            return HttpResponseRedirect(here)
         response: HttpResponse = super().post(request, *args, **kwargs)
         return response
 
