@@ -6,6 +6,7 @@ from importlib import import_module
 from smtplib import SMTPException
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -115,7 +116,7 @@ def remember_session(request: HttpRequest, **_: Any) -> None:
     """allauth's signal. Which browser signed in; what is over is cleared by upkeep."""
     row = UserSession(
         session_key=request.session.session_key,
-        user=request.user,
+        user_id=request.user.pk,
         ip=get_adapter().get_client_ip(request),
         user_agent=request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT],
     )
