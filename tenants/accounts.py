@@ -114,9 +114,9 @@ def on_authenticated(request: HttpRequest, reauthenticated: bool = False, **_: A
 
 def remember_session(request: HttpRequest, **_: Any) -> None:
     """allauth's signal. Which browser signed in; what is over is cleared by upkeep."""
+    facts: dict[str, Any] = {"session_key": request.session.session_key, "user": request.user}
     row = UserSession(
-        session_key=request.session.session_key,
-        user_id=request.user.pk,
+        **facts,
         ip=get_adapter().get_client_ip(request),
         user_agent=request.META.get("HTTP_USER_AGENT", "")[:LONGEST_AGENT],
     )
