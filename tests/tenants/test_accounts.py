@@ -63,6 +63,10 @@ def is_in(client: Client) -> bool:
     return bool(client.get("/organizations/").status_code == 200)
 
 
+def test_my_access_leads_to_account_security(gita: Account) -> None:
+    assert b'href="/accounts/security/"' in sign_in(gita).get("/organizations/").content
+
+
 PAGES = [
     "/accounts/security/",
     "/accounts/email/",
@@ -683,3 +687,13 @@ def test_the_way_on_from_recovery_codes_stays_here(gita: Account, at_once: None)
     page = "/accounts/2fa/recovery-codes/?next="
     assert b'href="/o/contoso/redeem/abc"' in browser.get(f"{page}/o/contoso/redeem/abc").content
     assert b'href="https://evil' not in browser.get(f"{page}https://evil.example/").content
+
+
+def test_a_passkey_offered_on_the_way_leads_back(gita: Account) -> None:
+    """Right after the code that made the account; “Not now” goes on to the redemption."""
+    there = "/accounts/passkey/?next=/o/contoso/redeem/abc"
+    page = sign_in(gita).get(there).content.decode()
+    assert 'href="/o/contoso/redeem/abc"' in page
+    assert '"residentKey": "required"' in page
+    foreign = sign_in(gita).get("/accounts/passkey/?next=https://evil.example/").content
+    assert b'href="https://evil' not in foreign
