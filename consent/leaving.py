@@ -11,16 +11,16 @@ from invitations.errors import LastAdministratorError
 from invitations.models import (
     AuditAction,
     DirectoryEntry,
-    Invitation,
     NoticeKind,
     RoleAssignment,
 )
 from invitations.services.administrators import keep_an_administrator
+from invitations.services.directory import end_invitations, unbind
 from invitations.services.erasure import erase_entry
-from invitations.states import DeletionReason, EndReason, ExternalUserState, InvitationStatus
+from invitations.states import DeletionReason, EndReason
 from tenants import schema
 from tenants.accounts import end_sessions
-from tenants.models import Account, Membership, Tenant
+from tenants.models import Account, Tenant
 
 
 class LastAdministratorOfError(LastAdministratorError):
@@ -29,11 +29,6 @@ class LastAdministratorOfError(LastAdministratorError):
     def __init__(self, names: list[str]) -> None:
         super().__init__(", ".join(names))
         self.names = names
-
-
-def _end_invitations(entry: DirectoryEntry) -> None:
-    for invitation in Invitation.objects.open().select_for_update().filter(entry=entry):
-        invitation.move_to(InvitationStatus.REVOKED, reason=EndReason.REMOVED)
 
 
 def _withdraw(entry: DirectoryEntry) -> None:
@@ -51,14 +46,11 @@ def leave(*, entry: DirectoryEntry, account: Account) -> None:
     locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk, account=account)
     keep_an_administrator(locked)
     notices.tell_administrators(NoticeKind.LEFT, locked)
-    _end_invitations(locked)
+    end_invitations(locked, EndReason.REMOVED)
     _withdraw(locked)
     RoleAssignment.objects.filter(entry=locked).delete()
-    Membership.objects.filter(account=account, tenant=schema.current_tenant()).delete()
-    locked.deleted_at, locked.deletion_reason = Now(), DeletionReason.LEFT
-    locked.account, locked.enabled = None, True
-    locked.external_user_state = ExternalUserState.PENDING_ACCEPTANCE
-    locked.state_changed_at = Now()
+    unbind(locked)
+    locked.deleted_at, locked.deletion_reason, locked.enabled = Now(), DeletionReason.LEFT, True
     locked.save()
     audit.record(AuditAction.ENTRY_LEFT, actor=locked, entry=locked)
 
@@ -76,7 +68,7 @@ def _entries_of(account: Account, addresses: list[str]) -> list[DirectoryEntry]:
 def _erase_here(account: Account, addresses: list[str]) -> None:
     for entry in _entries_of(account, addresses):
         keep_an_administrator(entry)
-        _end_invitations(entry)
+        end_invitations(entry, EndReason.REMOVED)
         _withdraw(entry)
         erase_entry(entry)
 

@@ -36,6 +36,28 @@ WORDS: dict[str, Any] = {
     AuditAction.POLICY_CHANGED: gettext_lazy("Changed the invitation policies"),
     AuditAction.LANDING_PAGE_ADDED: gettext_lazy("Added a landing page"),
     AuditAction.LANDING_PAGE_REMOVED: gettext_lazy("Removed a landing page"),
+    AuditAction.INVITATION_CORRECTED: gettext_lazy("Sent the invitation to another address"),
+    AuditAction.INVITATION_REMINDED: gettext_lazy("Reminded of the invitation"),
+    AuditAction.CORRECTION_ASKED: gettext_lazy("Asked for another address"),
+    AuditAction.REDEMPTION_RESET: gettext_lazy("Reset the redemption"),
+    AuditAction.SIGN_IN_BLOCKED: gettext_lazy("Blocked the sign-in"),
+    AuditAction.SIGN_IN_UNBLOCKED: gettext_lazy("Unblocked the sign-in"),
+    AuditAction.ENTRY_DELETED: gettext_lazy("Deleted"),
+    AuditAction.ENTRY_RESTORED: gettext_lazy("Restored"),
+    AuditAction.ENTRY_PURGED: gettext_lazy("Erased after 30 days"),
+    AuditAction.ENTRY_ERASED: gettext_lazy("Erased"),
+    AuditAction.ENTRY_LEFT: gettext_lazy("Left the organization"),
+    AuditAction.USER_TYPE_CHANGED: gettext_lazy("Converted"),
+    AuditAction.SPONSORS_CHANGED: gettext_lazy("Changed the sponsors"),
+    AuditAction.ROLES_CHANGED: gettext_lazy("Changed the roles"),
+    AuditAction.CONSENT_GIVEN_AGAIN: gettext_lazy("Accepted the new privacy statement"),
+    AuditAction.TERMS_ACCEPTED: gettext_lazy("Accepted the terms of use"),
+    AuditAction.TERMS_DECLINED: gettext_lazy("Declined the terms of use"),
+    AuditAction.TERMS_PUBLISHED: gettext_lazy("Published the terms of use"),
+    AuditAction.CONTACT_ADDED: gettext_lazy("Added a contact"),
+    AuditAction.CONTACT_REMOVED: gettext_lazy("Removed a contact"),
+    AuditAction.INVITATION_PURGED: gettext_lazy("Deleted an old invitation"),
+    AuditAction.TENANT_RESTORED: gettext_lazy("Restored from a backup"),
     AuditAction.AUDIT_EXPORTED: gettext_lazy("Exported the audit log"),
 }
 DETAILS: dict[str, Any] = {
@@ -293,3 +315,9 @@ def verify(*, expected: dict[int, str] | None = None) -> Verdict:
     elif kept:
         flaw = f"tail: row {min(kept)} was kept elsewhere and is not here"
     return Verdict(number, previous, number + 1 if flaw else 0, None, flaw)
+
+
+def describe(entry: DirectoryEntry, *, limit: int) -> list[AuditRow]:
+    """The newest `limit` rows about somebody, with names beside them: their time line."""
+    about = AuditEvent.objects.filter(entry_id=entry.pk).order_by("-number")
+    return with_names(about[:limit])

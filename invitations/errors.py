@@ -36,6 +36,26 @@ class LastAdministratorError(InvitationError):
     """The tenant would be left without an administrator (P06)."""
 
 
+class NotOneselfError(InvitationError):
+    """Nobody blocks, deletes or resets themselves."""
+
+
+class RestoreTooLateError(InvitationError):
+    """The entry was deleted more than 30 days ago."""
+
+
+class RestoreClashError(InvitationError):
+    """Somebody else has the entry's address or account meanwhile."""
+
+
+class SponsorsError(InvitationError):
+    """More than five sponsors, oneself, or somebody who is not in."""
+
+
+class AddressTakenError(InvitationError):
+    """The address belongs to somebody else in the directory."""
+
+
 class RedirectUrlError(InvitationError):
     """The redirect URL is not https, not plain, or at an origin the tenant did not register."""
 

@@ -1,17 +1,21 @@
 """The administrators' forms. What they take is checked by the services; here it gets words."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from invitations.errors import FieldError
-from invitations.models import LandingPage, TenantPolicy
+from invitations.models import DirectoryEntry, LandingPage, TenantPolicy
+from invitations.permissions import Role
 from invitations.services import fields
+from invitations.states import ExternalUserState
+from tenants.models import UserType
 
 VALIDITIES = [
     (3600, _("1 hour")),
@@ -26,6 +30,8 @@ DAY = 24 * 3600
 # What is said for each (field, reason) of a `FieldError`.
 WORDS = {
     ("email", "address"): _("Enter one e-mail address, like name@example.org"),
+    ("email", "person"): _("Somebody in the directory has this address"),
+    ("email", "exists"): _("This address is in the list already"),
     ("name", "control"): _("Take the invisible or control characters out of the name"),
     ("name", "link"): _("Take the web address out of the name"),
     ("name", "long"): _("Shorten the name to 100 characters"),
@@ -216,3 +222,80 @@ class SetupForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     admin_name = forms.CharField(label=_("Your name"), max_length=100, required=False)
+
+
+class AddressForm(forms.Form):
+    """Where the invitation goes from now on."""
+
+    email = forms.CharField(
+        label=_("E-mail address"),
+        max_length=320,
+        strip=False,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, required: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].required = required
+
+    def asked(self) -> dict[str, Any]:
+        return {"address": self.cleaned_data["email"]}
+
+
+class SponsorsForm(forms.Form):
+    """Who answers for a guest: people who are in."""
+
+    sponsors = forms.ModelMultipleChoiceField(
+        label=_("Sponsors"),
+        queryset=DirectoryEntry.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, entry: DirectoryEntry, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["sponsors"]
+        assert isinstance(field, forms.ModelMultipleChoiceField)  # noqa: S101  # nosec B101: for the type
+        inside = DirectoryEntry.objects.present().filter(
+            enabled=True, external_user_state=ExternalUserState.ACCEPTED
+        )
+        members = Q(user_type=UserType.MEMBER) | Q(sponsoring__entry=entry)
+        found = inside.filter(members).exclude(pk=entry.pk).distinct()
+        field.queryset = found.order_by("display_name", "address")
+        field.initial = [sponsor.pk for sponsor in entry.sponsors.all()]
+
+    def asked(self) -> dict[str, Any]:
+        return {"sponsors": list(self.cleaned_data["sponsors"])}
+
+
+class RolesForm(forms.Form):
+    """What somebody may do here."""
+
+    roles = forms.MultipleChoiceField(
+        label=_("Roles"),
+        choices=Role.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, *args: Any, roles: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["roles"].initial = list(roles)
+
+    def asked(self) -> dict[str, Any]:
+        return {"roles": [Role(role) for role in self.cleaned_data["roles"]]}
+
+
+class ContactForm(forms.Form):
+    """An address that is no person's sign-in."""
+
+    email = forms.CharField(
+        label=_("E-mail address"),
+        max_length=320,
+        strip=False,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    name = forms.CharField(label=_("Name"), required=False, strip=False)
+
+    def asked(self) -> dict[str, Any]:
+        return {"address": self.cleaned_data["email"], "display_name": self.cleaned_data["name"]}

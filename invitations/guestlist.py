@@ -1,19 +1,22 @@
 """The administrators' list of guests: one statement for the rows, one for the counts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.core import signing
 from django.db import connection
 from django.db.models import Case, CharField, Exists, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import JSONObject, Now
+from django.db.models.functions import Coalesce, JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
-from invitations.models import DirectoryEntry, LandingPage
-from invitations.states import ExternalUserState, InvitationStatus
-from tenants.models import MailKind, MailState, OutgoingMail
+from invitations.models import DirectoryEntry, LandingPage, RoleAssignment
+from invitations.models.directory import DirectoryQuerySet
+from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
+from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
 PAGE = 50
 CAP = 1000
@@ -26,6 +29,8 @@ STATES = {
     "expired": _("Expired"),
     "declined": _("Declined"),
     "revoked": _("Revoked"),
+    "blocked": _("Blocked"),
+    "deleted": _("Deleted"),
 }
 
 
@@ -38,6 +43,8 @@ def _state() -> Case:
         about=OuterRef("invitation_id"), kind=MailKind.INVITATION, state=MailState.FAILED
     )
     return Case(
+        When(deleted_at__isnull=False, then=Value("deleted")),
+        When(enabled=False, then=Value("blocked")),
         When(accepted, then=Value("accepted")),
         When(live & Exists(failed), then=Value("not_delivered")),
         When(live, then=Value("pending")),
@@ -48,10 +55,16 @@ def _state() -> Case:
     )
 
 
-def _in_state(state: str) -> Any:
-    """Guests in one state of `STATES`, in need of attention, or all of them for ""."""
+def _with_state(entries: DirectoryQuerySet) -> Any:
     answers: dict[str, Any] = {"state": _state()}
-    guests: Any = DirectoryEntry.objects.present().guests().annotate(**answers)
+    return entries.annotate(**answers)
+
+
+def _in_state(state: str, user_type: UserType = UserType.GUEST) -> Any:
+    """Guests (or members) in one state of `STATES`, in need of attention, or all of them for ""."""
+    if state == "deleted":
+        return _with_state(DirectoryEntry.objects.deleted().filter(user_type=user_type))
+    guests = _with_state(DirectoryEntry.objects.present().filter(user_type=user_type))
     soon = Q(state="pending", invitation__expires_at__lte=Now() + EXPIRES_SOON)
     if state == ATTENTION:
         return guests.filter(soon | Q(state="not_delivered"))
@@ -60,10 +73,10 @@ def _in_state(state: str) -> Any:
     return guests.filter(state=state) if state else guests
 
 
-def count_guests() -> dict[str, int]:
+def count_guests(user_type: UserType = UserType.GUEST) -> dict[str, int]:
     """How many guests are in each state ("" for all, "expiring"), each counted up to `CAP` + 1."""
     keys = ["", *STATES, "expiring"]
-    counted = [_in_state(key).order_by().values("pk")[: CAP + 1].query for key in keys]
+    counted = [_in_state(key, user_type).order_by().values("pk")[: CAP + 1].query for key in keys]
     parts, params = zip(*(query.sql_with_params() for query in counted), strict=True)
     # Built from our own querysets only; values travel as parameters.
     counts = [f"(SELECT COUNT(*) FROM ({part}) AS counted)" for part in parts]  # noqa: S608  # nosec B608
@@ -119,9 +132,15 @@ def _from_marker(guests: Any, marker: str) -> tuple[Any, bool]:
     return guests.filter(older).order_by("-invited_at", "-id"), False
 
 
-def guest_page(*, state: str = "", search: str = "", marker: str = "") -> Page:
+def guest_page(
+    *,
+    state: str = "",
+    search: str = "",
+    marker: str = "",
+    user_type: UserType = UserType.GUEST,
+) -> Page:
     """A page of at most `PAGE` guests; `marker` comes from a page before."""
-    guests = _in_state(state).select_related("invitation", "invitation__invited_by")
+    guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
     guests = guests.annotate(mail=_mail(), landing_name=_landing())
     if search:
         guests = guests.matching(search)
@@ -138,10 +157,35 @@ def guest_page(*, state: str = "", search: str = "", marker: str = "") -> Page:
     )
 
 
+def _rows(entries: DirectoryQuerySet) -> Any:
+    rows = _with_state(entries).annotate(mail=_mail(), landing_name=_landing())
+    return rows.select_related("invitation", "invitation__invited_by")
+
+
 def find_guest(pk: UUID) -> DirectoryEntry | None:
     """One guest with what a row shows."""
-    guests = _in_state("").annotate(mail=_mail(), landing_name=_landing())
     found: DirectoryEntry | None = (
-        guests.select_related("invitation", "invitation__invited_by").filter(pk=pk).first()
+        _rows(DirectoryEntry.objects.present().guests()).filter(pk=pk).first()
     )
     return found
+
+
+def find_entry(pk: UUID) -> DirectoryEntry | None:
+    """One guest or member, deleted ones too until they are erased, with account and roles."""
+    known = DirectoryEntry.objects.exclude(deletion_reason=DeletionReason.ERASED)
+    found: DirectoryEntry | None = (
+        _rows(known).select_related("account").annotate(**_roles()).filter(pk=pk).first()
+    )
+    return found
+
+
+def _roles() -> dict[str, Any]:
+    held = RoleAssignment.objects.filter(entry=OuterRef("pk")).order_by().values("entry")
+    return {"roles": Coalesce(Subquery(held.values(all=ArrayAgg("role"))), Value([]))}
+
+
+def find_selected(pks: Iterable[UUID]) -> list[DirectoryEntry]:
+    """Those of this tenant, at most a page of them, in the list's order."""
+    entries = _rows(DirectoryEntry.objects.present()).annotate(**_roles())
+    entries = entries.filter(pk__in=list(pks)[:PAGE])
+    return list(entries.order_by("-invited_at", "-id"))

@@ -17,6 +17,8 @@ class Permission(TextChoices):
     VIEW_GUESTS = "view_guests"
     INVITE_GUESTS = "invite_guests"
     MANAGE_INVITATIONS = "manage_invitations"
+    MANAGE_GUESTS = "manage_guests"
+    MANAGE_ROLES = "manage_roles"
     MANAGE_POLICIES = "manage_policies"
     MANAGE_PRIVACY = "manage_privacy"
     VIEW_AUDIT = "view_audit"
@@ -25,7 +27,12 @@ class Permission(TextChoices):
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
     Role.USER_ADMINISTRATOR: frozenset(
-        {Permission.VIEW_GUESTS, Permission.INVITE_GUESTS, Permission.MANAGE_INVITATIONS}
+        {
+            Permission.VIEW_GUESTS,
+            Permission.INVITE_GUESTS,
+            Permission.MANAGE_INVITATIONS,
+            Permission.MANAGE_GUESTS,
+        }
     ),
     Role.GUEST_INVITER: frozenset({Permission.VIEW_GUESTS, Permission.INVITE_GUESTS}),
     Role.AUDITOR: frozenset({Permission.VIEW_GUESTS, Permission.VIEW_AUDIT}),

@@ -12,8 +12,9 @@ from django.utils.translation import ngettext
 
 from invitations.guestlist import STATES
 from invitations.models import DirectoryEntry, Invitation
+from invitations.permissions import Role
 from invitations.redirects import host_of
-from invitations.states import EndReason
+from invitations.states import DeletionReason, EndReason, NoAddress
 from tenants import schema
 from tenants.addresses import unicode_address
 from tenants.models import MailState
@@ -87,9 +88,12 @@ class GuestRow:
     @property
     def state_note(self) -> str:
         invitation = self.invitation
+        if self.state == "deleted" and self.entry.deleted_at:
+            why = str(DeletionReason(self.entry.deletion_reason).label)
+            return f"{why}, {short_date(self.entry.deleted_at)}"
         if self.state == "accepted":
             return _("Since %(date)s") % {"date": short_date(self.entry.state_changed_at)}
-        if invitation is None:
+        if invitation is None or self.state == "blocked":
             return ""
         if self.state == "pending":
             return time_left(invitation.expires_at)
@@ -149,7 +153,7 @@ class GuestRow:
 
     @property
     def can_revoke(self) -> bool:
-        return self.state in {"pending", "not_delivered", "expired"}
+        return self.state in {"pending", "not_delivered", "expired", "declined"}
 
     @property
     def can_copy_link(self) -> bool:
@@ -158,6 +162,76 @@ class GuestRow:
     @property
     def can_invite_again(self) -> bool:
         return self.state in {"revoked", "declined"}
+
+    @property
+    def can_correct(self) -> bool:
+        return bool(self.invitation) and self.state not in {"accepted", "deleted", "blocked"}
+
+    @property
+    def can_reset(self) -> bool:
+        return self.state == "accepted"
+
+    @property
+    def can_block(self) -> bool:
+        return self.state not in {"blocked", "deleted"}
+
+    @property
+    def can_unblock(self) -> bool:
+        return self.state == "blocked"
+
+    @property
+    def can_delete(self) -> bool:
+        return self.state != "deleted"
+
+    @property
+    def can_restore(self) -> bool:
+        return self.state == "deleted"
+
+    @property
+    def role_labels(self) -> list[str]:
+        return [str(Role(role).label) for role in self.entry.roles]
+
+    @property
+    def is_administrator(self) -> bool:
+        return Role.ADMINISTRATOR in self.entry.roles
+
+    @property
+    def no_address_note(self) -> str:
+        """Why this entry has no address of its own, for the administrator (product 3.4 b)."""
+        return str(NoAddress(self.entry.no_address).label) if self.entry.no_address else ""
+
+    @property
+    def url(self) -> str:
+        return self._url("guest")
+
+    def act_url(self, action: str) -> str:
+        return schema.tenant_path(
+            schema.current_tenant(), "invitations:act", entry_id=self.entry.pk, action=action
+        )
+
+    @property
+    def correct_url(self) -> str:
+        return self.act_url("correct")
+
+    @property
+    def reset_url(self) -> str:
+        return self.act_url("reset")
+
+    @property
+    def block_url(self) -> str:
+        return self.act_url("block")
+
+    @property
+    def unblock_url(self) -> str:
+        return self.act_url("unblock")
+
+    @property
+    def delete_url(self) -> str:
+        return self.act_url("delete")
+
+    @property
+    def restore_url(self) -> str:
+        return self.act_url("restore")
 
     def _url(self, page: str) -> str:
         return schema.tenant_path(

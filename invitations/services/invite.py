@@ -21,6 +21,7 @@ from invitations.models import (
     EntryAlias,
     Invitation,
     RoleAssignment,
+    Sponsorship,
     TenantPolicy,
 )
 from invitations.permissions import Permission, Role, permissions_of
@@ -184,6 +185,8 @@ def invite_guest(
         send_mail=send_mail,
         validity=clean_validity,
     )
+    if invited_by:
+        Sponsorship.objects.get_or_create(entry=entry, sponsor=invited_by)
     for role in roles:
         RoleAssignment.objects.get_or_create(entry=entry, role=role)
     audit.record(

@@ -3,9 +3,17 @@
 from django.db import transaction
 
 from invitations import audit
-from invitations.errors import InvitingNotAllowedError, TransitionError
+from invitations.errors import (
+    AddressTakenError,
+    InvitingNotAllowedError,
+    NotOneselfError,
+    TransitionError,
+)
 from invitations.models import AuditAction, DirectoryEntry, Invitation, TenantPolicy
-from invitations.services.invite import announce, may_invite, open_invitation
+from invitations.services import fields
+from invitations.services.administrators import keep_an_administrator
+from invitations.services.directory import lock_entry, unbind
+from invitations.services.invite import announce, conflict_of, may_invite, open_invitation
 from invitations.states import OPEN, EndReason, InvitationStatus
 
 
@@ -71,3 +79,79 @@ def revoke_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
 def note_link_shown(invitation: Invitation, *, by: DirectoryEntry) -> None:
     """Somebody took the link to pass it on: who can be asked later."""
     audit.record(AuditAction.INVITATION_LINK_SHOWN, actor=by, invitation=invitation)
+
+
+def _open_again(
+    previous: Invitation, *, address: str, by: DirectoryEntry | None, reason: EndReason
+) -> Invitation:
+    """A new invitation like `previous`, to `address`; what was open before is dead."""
+    if previous.status in OPEN:
+        previous.move_to(InvitationStatus.REVOKED, reason=reason)
+    return open_invitation(
+        previous.entry,
+        address=address,
+        invited_by=by or previous.invited_by,
+        redirect_url=previous.redirect_url,
+        message=previous.message,
+        language=previous.language,
+        send_mail=True,
+        validity=TenantPolicy.objects.get().validity,
+    )
+
+
+def _give_address(entry: DirectoryEntry, address: str) -> None:
+    """Make it the entry's, or keep the entry without one where it clashes (product 3.4 b)."""
+    others = DirectoryEntry.objects.present().exclude(pk=entry.pk)
+    if others.filter(address=address).exists():
+        raise AddressTakenError
+    entry.no_address = conflict_of(address)
+    entry.address = "" if entry.no_address else address
+    entry.save(update_fields=["address", "no_address"])
+
+
+@transaction.atomic
+def correct_address(
+    *, entry: DirectoryEntry, address: str, by: DirectoryEntry | None
+) -> Invitation:
+    """The same offer to another mailbox: the old link is dead, app and message stay.
+
+    Raises `FieldError`, `AddressTakenError`, `TransitionError` when the person has accepted.
+    """
+    canonical = fields.clean_address(address)
+    previous = lock_newest(entry)
+    _give_address(previous.entry, canonical)
+    invitation = _open_again(previous, address=canonical, by=by, reason=EndReason.CORRECTED)
+    audit.record(
+        AuditAction.INVITATION_CORRECTED, actor=by, invitation=invitation, replaces=str(previous.pk)
+    )
+    announce(invitation)
+    return invitation
+
+
+@transaction.atomic
+def reset_redemption(
+    *, entry: DirectoryEntry, by: DirectoryEntry | None, address: str = ""
+) -> Invitation:
+    """Let somebody who accepted redeem again, perhaps with another account or address.
+
+    The entry keeps its id, roles and sponsors; the account is taken off it at once, and its
+    consents are evidence of the past. Raises `FieldError`, `AddressTakenError`, `NotOneselfError`,
+    `LastAdministratorError`, `TransitionError` when there is nothing to reset.
+    """
+    locked = lock_entry(entry)
+    if by is not None and by.pk == locked.pk:
+        raise NotOneselfError
+    keep_an_administrator(locked)
+    previous = Invitation.objects.filter(entry=locked).order_by("-created_at").first()
+    if not locked.is_accepted or previous is None:
+        raise TransitionError("nothing to reset")
+    mailbox = fields.clean_address(address) if address else locked.address or previous.address
+    if mailbox != locked.address:
+        _give_address(locked, mailbox)
+    unbind(locked)
+    locked.save()
+    previous.entry = locked
+    invitation = _open_again(previous, address=mailbox, by=by, reason=EndReason.RESET)
+    audit.record(AuditAction.REDEMPTION_RESET, actor=by, invitation=invitation)
+    announce(invitation)
+    return invitation

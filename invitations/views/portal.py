@@ -21,8 +21,10 @@ from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services.invite import invite_guest
 from invitations.services.manage import note_link_shown, resend_invitation, revoke_invitation
+from invitations.states import NoAddress
 from tenants import schema
 from tenants.addresses import unicode_address
+from tenants.models import UserType
 from tenants.words import mixes_lookalikes
 
 
@@ -40,14 +42,14 @@ def _page_url(**asked: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _tabs(counts: dict[str, int], current: str) -> list[dict[str, Any]]:
+def _tabs(counts: dict[str, int], current: str, members: str) -> list[dict[str, Any]]:
     labels = {"": _("All")} | {key: str(label) for key, label in guestlist.STATES.items()}
     return [
         {
             "key": key,
             "label": label,
             "count_label": guestlist.capped(counts[key]),
-            "url": _page_url(state=key),
+            "url": _page_url(type=members, state=key),
             "is_current": key == current,
         }
         for key, label in labels.items()
@@ -70,19 +72,27 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if state not in {"", guestlist.ATTENTION, *guestlist.STATES}:
         raise Http404
     query = request.GET.get("q", "").replace("\0", "").strip()[:100]
-    page = guestlist.guest_page(state=state, search=query, marker=request.GET.get("at", ""))
-    counts = guestlist.count_guests()
+    kind = UserType.MEMBER if request.GET.get("type") == "members" else UserType.GUEST
+    members = "members" if kind == UserType.MEMBER else ""
+    page = guestlist.guest_page(
+        state=state, search=query, marker=request.GET.get("at", ""), user_type=kind
+    )
+    counts = guestlist.count_guests(kind)
 
     def beyond(marker: str) -> str:
-        return _page_url(state=state, q=query, at=marker) if marker else ""
+        return _page_url(type=members, state=state, q=query, at=marker) if marker else ""
 
     context = {
         "section": "guests",
         "person": viewer,
         "may_invite": viewer.may(Permission.INVITE_GUESTS),
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
+        "may_manage_guests": viewer.may(Permission.MANAGE_GUESTS),
         "guests": [GuestRow(entry) for entry in page.guests],
-        "counts": _tabs(counts, state),
+        "counts": _tabs(counts, state, members),
+        "members": members,
+        "guests_url": _page_url(),
+        "members_url": _page_url(type="members"),
         "state": state,
         "query": query,
         "total_label": guestlist.capped(counts[""]),
@@ -115,6 +125,11 @@ def _warn(request: HttpRequest, invitation: Invitation) -> None:
     if mixes_lookalikes(entry.display_name):
         text = _("The name “%(name)s” mixes letters of scripts that look alike.")
         messages.warning(request, text % {"name": entry.display_name})
+    if entry.no_address:
+        text = _(
+            "%(why)s. This entry is kept without an address: only the link in the e-mail finds it."
+        )
+        messages.warning(request, text % {"why": NoAddress(entry.no_address).label})
     readable = unicode_address(entry.address)
     if readable != entry.address:
         text = _("The address reads %(readable)s and is written %(address)s.")

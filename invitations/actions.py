@@ -1,0 +1,168 @@
+"""What may be done with somebody in the directory: who may, what it says, what it calls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from invitations.access import Viewer
+from invitations.models import DirectoryEntry
+from invitations.permissions import Permission, Role
+from invitations.rows import GuestRow
+from invitations.services import directory, manage
+from tenants.models import UserType
+
+
+@dataclass(frozen=True)
+class Action:
+    """One act with its confirmation page."""
+
+    name: str
+    permission: Permission
+    question: Any
+    explanation: Any
+    button: Any
+    done: Any
+    perform: Callable[..., Any]
+    fits: Callable[[GuestRow], bool]
+    is_harmful: bool = False
+    # Only who manages roles touches administrators.
+    is_about_access: bool = True
+
+    def is_for(self, viewer: Viewer, row: GuestRow) -> bool:
+        """Whether this person may do it to this entry, as it is now."""
+        return self.is_allowed(viewer, row.entry) and self.fits(row)
+
+    def is_allowed(self, viewer: Viewer, entry: DirectoryEntry) -> bool:
+        if not viewer.may(self.permission):
+            return False
+        touches = self.is_about_access and Role.ADMINISTRATOR in entry.roles
+        return viewer.may(Permission.MANAGE_ROLES) or not touches
+
+
+def _convert(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    other = UserType.GUEST if entry.user_type == UserType.MEMBER else UserType.MEMBER
+    directory.convert(entry=entry, user_type=other, by=by)
+
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
+            "correct",
+            Permission.MANAGE_INVITATIONS,
+            _("Send the invitation of %(name)s to another address?"),
+            _(
+                "The link in the first e-mail stops working. App, message and language stay, and "
+                "a new link goes to the address you enter."
+            ),
+            _("Correct the address"),
+            _("%(name)s gets a new link at the corrected address."),
+            manage.correct_address,
+            lambda row: row.can_correct,
+            is_about_access=False,
+        ),
+        Action(
+            "reset",
+            Permission.MANAGE_GUESTS,
+            _("Reset the redemption of %(name)s?"),
+            _(
+                "Access ends now, until the person redeems the new invitation, perhaps with "
+                "another account. Roles, sponsors and history stay. Leave the address empty to "
+                "keep the one they have."
+            ),
+            _("Reset redemption"),
+            _("%(name)s is invited anew and keeps everything else."),
+            manage.reset_redemption,
+            lambda row: row.can_reset,
+            is_harmful=True,
+        ),
+        Action(
+            "block",
+            Permission.MANAGE_GUESTS,
+            _("Block the sign-in of %(name)s?"),
+            _(
+                "From the next click on the person cannot enter. Nothing is deleted; you can take "
+                "it back."
+            ),
+            _("Block sign-in"),
+            _("%(name)s cannot enter any more."),
+            directory.block_sign_in,
+            lambda row: row.can_block,
+            is_harmful=True,
+        ),
+        Action(
+            "unblock",
+            Permission.MANAGE_GUESTS,
+            _("Let %(name)s enter again?"),
+            _("Everything is as it was before the block."),
+            _("Unblock sign-in"),
+            _("%(name)s may enter again."),
+            directory.unblock_sign_in,
+            lambda row: row.can_unblock,
+        ),
+        Action(
+            "delete",
+            Permission.MANAGE_GUESTS,
+            _("Delete %(name)s?"),
+            _(
+                "Access ends now, open invitations are revoked, and somebody who had access is "
+                "told by e-mail. For 30 days you can restore the entry; then name and address "
+                "are erased."
+            ),
+            _("Delete"),
+            _("%(name)s is deleted. You can restore the entry for 30 days."),
+            directory.delete_entry,
+            lambda row: row.can_delete,
+            is_harmful=True,
+        ),
+        Action(
+            "restore",
+            Permission.MANAGE_GUESTS,
+            _("Restore %(name)s?"),
+            _(
+                "Somebody you removed is in again as before. Somebody who left, or never came, "
+                "needs a new invitation."
+            ),
+            _("Restore"),
+            _("%(name)s is back in the directory."),
+            directory.restore_entry,
+            lambda row: row.can_restore,
+        ),
+        Action(
+            "convert",
+            Permission.MANAGE_ROLES,
+            _("Change how %(name)s belongs here?"),
+            _(
+                "A guest is somebody from outside, a member is one of your own people. Account, "
+                "roles and access stay."
+            ),
+            _("Convert"),
+            _("%(name)s is converted."),
+            _convert,
+            lambda row: row.can_delete,
+        ),
+        Action(
+            "sponsors",
+            Permission.MANAGE_INVITATIONS,
+            _("Who answers for %(name)s?"),
+            _("Sponsors are told when the person accepts, declines or leaves. At most five."),
+            _("Save sponsors"),
+            _("The sponsors of %(name)s are saved."),
+            directory.set_sponsors,
+            lambda row: row.can_delete,
+            is_about_access=False,
+        ),
+        Action(
+            "roles",
+            Permission.MANAGE_ROLES,
+            _("What may %(name)s do here?"),
+            _("Roles count from the next click on."),
+            _("Save roles"),
+            _("The roles of %(name)s are saved."),
+            directory.set_roles,
+            lambda row: row.can_delete,
+        ),
+    )
+}

@@ -1,0 +1,260 @@
+"""One guest or member: everything about them, and every act with its confirmation page."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from invitations import guestlist
+from invitations.access import Viewer, require
+from invitations.actions import ACTIONS, Action
+from invitations.auditlog import describe
+from invitations.errors import (
+    AddressTakenError,
+    FieldError,
+    InvitationError,
+    LastAdministratorError,
+    NotOneselfError,
+    RestoreClashError,
+    RestoreTooLateError,
+    SponsorsError,
+    TransitionError,
+)
+from invitations.forms import AddressForm, ContactForm, RolesForm, SponsorsForm, say
+from invitations.models import Contact, DirectoryEntry, Invitation
+from invitations.permissions import Permission
+from invitations.rows import GuestRow
+from invitations.services import directory
+from invitations.services.manage import resend_invitation, revoke_invitation
+
+HISTORY = 50
+
+REFUSALS: dict[type[InvitationError], Any] = {
+    NotOneselfError: lambda: _("Somebody else has to do this: it is about yourself."),
+    LastAdministratorError: lambda: _(
+        "This is the last administrator. Make somebody else an administrator first."
+    ),
+    RestoreTooLateError: lambda: _("The 30 days are over: the entry cannot be restored."),
+    RestoreClashError: lambda: _("Somebody else in the directory has this address meanwhile."),
+    AddressTakenError: lambda: _("Somebody else in the directory has this address."),
+    SponsorsError: lambda: _("Choose at most five people who are in, not the person itself."),
+    TransitionError: lambda: _("This is not possible any more: something changed meanwhile."),
+}
+
+
+def _row(entry_id: UUID) -> GuestRow:
+    """Whoever has this id here, or the 404 of an id that never existed (N01)."""
+    entry = guestlist.find_entry(entry_id)
+    if entry is None:
+        raise Http404
+    return GuestRow(entry)
+
+
+def _name(row: GuestRow) -> str:
+    return row.display_name or row.address
+
+
+def _invitations(entry: DirectoryEntry) -> list[Invitation]:
+    sent = Invitation.objects.with_clock().filter(entry=entry).select_related("invited_by")
+    return list(sent.order_by("-created_at")[:HISTORY])
+
+
+@require_safe
+@require(Permission.VIEW_GUESTS)
+def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
+    """State, addresses, sponsors, roles, invitations and the time line; acts as links."""
+    row = _row(entry_id)
+    may = [action for action in ACTIONS.values() if action.is_for(viewer, row)]
+    context = {
+        "section": "guests",
+        "person": viewer,
+        "row": row,
+        "name": _name(row),
+        "aliases": [alias.address for alias in row.entry.aliases.all()],
+        "sponsors": list(row.entry.sponsors.all()),
+        "invitations": _invitations(row.entry),
+        "events": describe(row.entry, limit=HISTORY),
+        "acts": [(row.act_url(action.name), action) for action in may],
+        "may_invite": viewer.may(Permission.INVITE_GUESTS),
+        "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
+    }
+    return render(request, "invitations/guest.html", context)
+
+
+def _form(action: Action, row: GuestRow, posted: Any) -> forms.Form | None:
+    if action.name in {"correct", "reset"}:
+        return AddressForm(posted, required=action.name == "correct")
+    if action.name == "sponsors":
+        return SponsorsForm(posted, entry=row.entry)
+    if action.name == "roles":
+        return RolesForm(posted, roles=row.entry.roles)
+    return None
+
+
+def _perform(
+    action: Action, row: GuestRow, form: Any, viewer: Viewer, refuse: Callable[[str], None]
+) -> bool:
+    """Do it; False with the reason said when it cannot be done."""
+    if form is not None and not form.is_valid():
+        return False
+    try:
+        action.perform(entry=row.entry, by=viewer.entry, **(form.asked() if form else {}))
+    except FieldError as error:
+        say(form, error)
+    except DirectoryEntry.DoesNotExist as error:
+        raise Http404 from error
+    except InvitationError as error:
+        refuse(str(REFUSALS[type(error)]()) if type(error) in REFUSALS else str(error))
+    else:
+        return True
+    return False
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.VIEW_GUESTS)
+def act(request: HttpRequest, viewer: Viewer, entry_id: UUID, action: str) -> HttpResponse:
+    """Say what it means, ask; the button does it."""
+    chosen, row = ACTIONS.get(action), _row(entry_id)
+    if chosen is None:
+        raise Http404
+    if not chosen.is_allowed(viewer, row.entry):
+        raise PermissionDenied
+    posted = request.POST if request.method == "POST" else None
+    form, named, refusals = _form(chosen, row, posted), {"name": _name(row)}, list[str]()
+    if posted is not None and _perform(chosen, row, form, viewer, refusals.append):
+        messages.success(request, str(chosen.done) % named)
+        return redirect("invitations:guest", entry_id=entry_id)
+    context = {
+        "section": "guests",
+        "person": viewer,
+        "row": row,
+        "action": chosen,
+        "question": str(chosen.question) % named,
+        "form": form,
+        "refusal": next(iter(refusals), ""),
+        "fits": chosen.fits(row),
+    }
+    conflict = HTTPStatus.CONFLICT if refusals else HTTPStatus.BAD_REQUEST
+    status = conflict if posted is not None else HTTPStatus.OK
+    return render(request, "invitations/act.html", context, status=status)
+
+
+# --- a selection of the list -------------------------------------------------------------------------
+
+
+def _resend(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    resend_invitation(entry=entry, by=by)
+
+
+def _revoke(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    revoke_invitation(entry=entry, by=by)
+
+
+BULK: dict[str, tuple[Permission, Callable[..., None], Callable[[GuestRow], bool]]] = {
+    "resend": (Permission.INVITE_GUESTS, _resend, lambda row: row.can_resend),
+    "revoke": (Permission.MANAGE_INVITATIONS, _revoke, lambda row: row.can_revoke),
+    "block": (Permission.MANAGE_GUESTS, directory.block_sign_in, lambda row: row.can_block),
+    "unblock": (Permission.MANAGE_GUESTS, directory.unblock_sign_in, lambda row: row.can_unblock),
+    "delete": (Permission.MANAGE_GUESTS, directory.delete_entry, lambda row: row.can_delete),
+}
+
+
+def _selected(request: HttpRequest) -> list[GuestRow]:
+    try:
+        chosen = [UUID(each) for each in request.POST.getlist("guest")]
+    except ValueError as error:
+        raise Http404 from error
+    return [GuestRow(entry) for entry in guestlist.find_selected(chosen)]
+
+
+@require_POST
+@require(Permission.VIEW_GUESTS)
+def selection(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """One act for several guests: first who it hits and who not, then each on its own."""
+    asked = request.POST.get("do", "")
+    if asked not in BULK:
+        raise Http404
+    permission, perform, fits = BULK[asked]
+    if not viewer.may(permission):
+        raise PermissionDenied
+    rows = _selected(request)
+    guarded = viewer.may(Permission.MANAGE_ROLES)
+    hit = [row for row in rows if fits(row) and (guarded or not row.is_administrator)]
+    left_out = [row for row in rows if row not in hit]
+    if "sure" not in request.POST:
+        context = {
+            "section": "guests",
+            "person": viewer,
+            "do": asked,
+            "hit": hit,
+            "left_out": left_out,
+        }
+        return render(request, "invitations/selection.html", context)
+    done, failed = 0, 0
+    for row in hit:
+        try:
+            perform(entry=row.entry, by=viewer.entry)
+            done += 1
+        except (InvitationError, DirectoryEntry.DoesNotExist):
+            failed += 1
+    if done:
+        text = ngettext("Done for %(number)s person.", "Done for %(number)s people.", done)
+        messages.success(request, text % {"number": done})
+    if failed:
+        text = ngettext(
+            "Not possible for %(number)s person.", "Not possible for %(number)s people.", failed
+        )
+        messages.error(request, text % {"number": failed})
+    return redirect("invitations:guests")
+
+
+# --- contacts ------------------------------------------------------------------------------------------
+
+
+def _add_contact(form: ContactForm, viewer: Viewer) -> bool:
+    if not form.is_valid():
+        return False
+    try:
+        directory.add_contact(**form.asked(), by=viewer.entry)
+    except FieldError as error:
+        say(form, error)
+        return False
+    return True
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_POLICIES)
+def contacts(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Addresses that are no person's sign-in: guests invited at them keep no address."""
+    posted = request.POST if request.method == "POST" else None
+    form = ContactForm(posted if posted and "add" in posted else None)
+    if posted is not None and "remove" in posted:
+        try:
+            found = Contact.objects.filter(pk=UUID(posted["remove"])).first()
+        except ValueError as error:
+            raise Http404 from error
+        if found is None:
+            raise Http404
+        directory.remove_contact(found, by=viewer.entry)
+        messages.success(request, _("Saved."))
+        return redirect("invitations:contacts")
+    if posted is not None and _add_contact(form, viewer):
+        messages.success(request, _("Saved."))
+        return redirect("invitations:contacts")
+    context = {
+        "section": "contacts",
+        "person": viewer,
+        "form": form,
+        "contacts": Contact.objects.order_by("address")[:500],
+    }
+    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    return render(request, "invitations/contacts.html", context, status=status)
