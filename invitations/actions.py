@@ -27,7 +27,8 @@ class Action:
     perform: Callable[..., Any]
     fits: Callable[[GuestRow], bool]
     is_harmful: bool = False
-    # Only who manages roles touches administrators.
+    # Only who manages roles touches administrators, and whoever is invited to be one: with their
+    # invitation in another mailbox, its owner would become an administrator.
     is_about_access: bool = True
 
     def is_for(self, viewer: Viewer, row: GuestRow) -> bool:
@@ -61,7 +62,6 @@ ACTIONS = {
             _("%(name)s gets a new link at the corrected address."),
             manage.correct_address,
             lambda row: row.can_correct,
-            is_about_access=False,
         ),
         Action(
             "reset",

@@ -141,7 +141,7 @@ def guest_page(
 ) -> Page:
     """A page of at most `PAGE` guests; `marker` comes from a page before."""
     guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
-    guests = guests.annotate(mail=_mail(), landing_name=_landing())
+    guests = guests.annotate(mail=_mail(), landing_name=_landing(), **_roles())
     if search:
         guests = guests.matching(search)
     ordered, backwards = _from_marker(guests, marker)
@@ -163,9 +163,9 @@ def _rows(entries: DirectoryQuerySet) -> Any:
 
 
 def find_guest(pk: UUID) -> DirectoryEntry | None:
-    """One guest with what a row shows."""
+    """One guest, or invited member, with what a row shows."""
     found: DirectoryEntry | None = (
-        _rows(DirectoryEntry.objects.present().guests()).filter(pk=pk).first()
+        _rows(DirectoryEntry.objects.present()).annotate(**_roles()).filter(pk=pk).first()
     )
     return found
 

@@ -26,6 +26,7 @@ from invitations.models import (
 from invitations.permissions import Role
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
+from invitations.services.invite import conflict_of
 from invitations.states import (
     DeletionReason,
     EndReason,
@@ -127,9 +128,12 @@ def restore_entry(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> Direct
 
     Who was removed is in again as before. Who left, or never came, is kept without account and
     needs a new invitation: nobody is a guest without having agreed. Raises `TransitionError`,
-    `RestoreTooLateError`, and `RestoreClashError` when the address is taken meanwhile.
+    `RestoreTooLateError`, and `RestoreClashError` when the address is taken meanwhile, be it by a
+    contact or as another address of somebody.
     """
     locked = _restorable(entry)
+    if locked.address and conflict_of(locked.address):
+        raise RestoreClashError
     locked.deleted_at, locked.deletion_reason = None, ""
     try:
         with transaction.atomic():

@@ -144,6 +144,14 @@ def _entry_for(address: str, *, display_name: str, user_type: UserType) -> Direc
     return entry
 
 
+def _add_sponsor(entry: DirectoryEntry, inviter: DirectoryEntry) -> None:
+    """Who invites answers for the guest, as long as there is room; the entry is locked."""
+    if Sponsorship.objects.filter(entry=entry).count() < Sponsorship.MOST:
+        Sponsorship.objects.bulk_create(
+            [Sponsorship(entry=entry, sponsor=inviter)], ignore_conflicts=True
+        )
+
+
 @transaction.atomic
 def invite_guest(
     *,
@@ -186,7 +194,7 @@ def invite_guest(
         validity=clean_validity,
     )
     if invited_by:
-        Sponsorship.objects.get_or_create(entry=entry, sponsor=invited_by)
+        _add_sponsor(entry, invited_by)
     for role in roles:
         RoleAssignment.objects.get_or_create(entry=entry, role=role)
     audit.record(

@@ -1,6 +1,6 @@
 """What happens to an invitation after it was sent, on the tenant's side."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from invitations import audit
 from invitations.errors import (
@@ -104,9 +104,15 @@ def _give_address(entry: DirectoryEntry, address: str) -> None:
     others = DirectoryEntry.objects.present().exclude(pk=entry.pk)
     if others.filter(address=address).exists():
         raise AddressTakenError
+    # What was another address of the same person becomes the address: no clash with oneself.
+    entry.aliases.filter(address=address).delete()
     entry.no_address = conflict_of(address)
     entry.address = "" if entry.no_address else address
-    entry.save(update_fields=["address", "no_address"])
+    try:
+        with transaction.atomic():
+            entry.save(update_fields=["address", "no_address"])
+    except IntegrityError as error:
+        raise AddressTakenError from error
 
 
 @transaction.atomic

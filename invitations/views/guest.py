@@ -86,6 +86,8 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
         "acts": [(row.act_url(action.name), action) for action in may],
         "may_invite": viewer.may(Permission.INVITE_GUESTS),
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
+        "may_revoke": viewer.may(Permission.MANAGE_INVITATIONS)
+        and (viewer.may(Permission.MANAGE_ROLES) or not row.is_administrator),
     }
     return render(request, "invitations/guest.html", context)
 

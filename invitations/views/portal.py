@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -29,7 +30,7 @@ from tenants.words import mixes_lookalikes
 
 
 def _guest(entry_id: UUID) -> GuestRow:
-    """The guest of this tenant with this id, or the 404 of an id that never existed (N01)."""
+    """Who has this id in this tenant, or the 404 of an id that never existed (N01)."""
     entry = guestlist.find_guest(entry_id)
     if entry is None:
         raise Http404
@@ -88,6 +89,7 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "may_invite": viewer.may(Permission.INVITE_GUESTS),
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
         "may_manage_guests": viewer.may(Permission.MANAGE_GUESTS),
+        "may_manage_roles": viewer.may(Permission.MANAGE_ROLES),
         "guests": [GuestRow(entry) for entry in page.guests],
         "counts": _tabs(counts, state, members),
         "members": members,
@@ -102,7 +104,8 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         },
         "attention": _attention(counts),
         "invite_url": schema.tenant_path(schema.current_tenant(), "invitations:invite"),
-        "is_empty": not counts[""],
+        # Deleted guests are reached from the list's tabs alone: they can be restored.
+        "is_empty": not counts[""] and not counts["deleted"],
     }
     return render(request, "invitations/guests.html", context)
 
@@ -196,6 +199,8 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
 def revoke(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """Ask, then end the invitation."""
     row = _guest(entry_id)
+    if row.is_administrator and not viewer.may(Permission.MANAGE_ROLES):
+        raise PermissionDenied
     context = {"section": "guests", "person": viewer, "row": row}
     if request.method != "POST":
         return render(request, "invitations/revoke.html", context)
