@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/passkey/", security.add_passkey, name="add_passkey"),
     path("accounts/reauthenticate/code/", security.confirm_by_code, name="reauthenticate_by_code"),
     path("accounts/password/set/", security.set_password, name="account_set_password"),
+    path("accounts/2fa/totp/activate/", security.set_up_app, name="mfa_activate_totp"),
     path("accounts/2fa/webauthn/add/", security.add_passkey, name="mfa_add_webauthn"),
     path("accounts/2fa/recovery-codes/", security.recovery_codes, name="mfa_view_recovery_codes"),
     path("accounts/", include("allauth.account.urls")),

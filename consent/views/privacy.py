@@ -84,7 +84,7 @@ def _read(request: HttpRequest, kind: Kind, version: int | None) -> HttpResponse
         "organization_name": named["organization"],
         "publication": publication,
         "said": publication.in_language(request.GET.get("language", "")) if publication else None,
-        "languages": LANGUAGE_NAMES,
+        "language_names": LANGUAGE_NAMES,
         "heading": str(kind.words["reading"]) % named,
         "missing": str(kind.words["missing"]) % named,
     }

@@ -13,6 +13,7 @@ from allauth.account.views import BaseReauthenticateView, password_set
 from allauth.core.internal.httpkit import authenticated_user
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.recovery_codes.views import ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView
 from allauth.mfa.webauthn.internal import auth
 from allauth.mfa.webauthn.views import AddWebAuthnView
 from django.contrib.auth.decorators import login_required
@@ -55,6 +56,16 @@ class AddPasskeyView(NextRedirectMixin, AddWebAuthnView):
             return self.get_back_url()
         query = urlencode({"next": self.get_back_url()})
         return f"{reverse('mfa_view_recovery_codes')}?{query}"
+
+
+class SetUpAppView(NextRedirectMixin, ActivateTOTPView):
+    """Set up an authenticator app, then the new recovery codes if there are any, then `next`."""
+
+    def get_success_url(self) -> str:
+        back = get_next_redirect_url(self.request) or reverse("account_security")
+        if not self.did_generate_recovery_codes:
+            return back
+        return f"{reverse('mfa_view_recovery_codes')}?{urlencode({'next': back})}"
 
 
 class RecoveryCodesView(ViewRecoveryCodesView):
@@ -107,5 +118,6 @@ class ConfirmByCodeView(BaseReauthenticateView):
 
 
 add_passkey = AddPasskeyView.as_view()
+set_up_app = SetUpAppView.as_view()
 recovery_codes = RecoveryCodesView.as_view()
 confirm_by_code = login_required(ConfirmByCodeView.as_view())

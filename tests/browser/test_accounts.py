@@ -3,13 +3,10 @@
 import time
 from typing import Any
 
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Foyer, NewPage
-from tests.browser.walk import code_of, look_around
-
-PERIOD = 30
+from tests.browser.walk import code_of, look_around, totp
 
 
 def add_authenticator(page: Page) -> Any:
@@ -44,15 +41,11 @@ def sign_out(page: Page, foyer: Foyer) -> None:
     page.get_by_role("main").get_by_role("button", name="Sign out").click()
 
 
-def totp(secret: str) -> str:
-    return format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD))
-
-
 def test_a_passkey_is_added_after_a_code_and_signs_in(foyer: Foyer, new_page: NewPage) -> None:
     """From the code straight to a passkey, on to `next`; then in by the passkey alone."""
     page = new_page()
     add_authenticator(page)
-    address = "alice@contoso.example"
+    address = "mara@contoso.example"
     ask_code(page, foyer, address, "/accounts/passkey/%3Fnext%3D/o/contoso/guests/")
     look_around(page, "passkey-add")
     foyer.forget_mail()
@@ -71,9 +64,9 @@ def test_a_passkey_is_added_after_a_code_and_signs_in(foyer: Foyer, new_page: Ne
     page.get_by_role("heading", name="Blue telephone").wait_for()
 
     sign_out(page, foyer)
-    page.goto(f"{foyer.origin}/accounts/login/code/?next=/o/contoso/settings/privacy/")
+    page.goto(f"{foyer.origin}/accounts/login/code/?next=/o/contoso/guests/invite/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url("**/o/contoso/settings/privacy/")
+    page.wait_for_url("**/o/contoso/guests/invite/")
 
     # By code the passkey is the second step.
     sign_out(page, foyer)

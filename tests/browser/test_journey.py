@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Foyer, NewPage
-from tests.browser.walk import code_of, link_of, look_around, photograph, sign_in
+from tests.browser.walk import code_of, link_of, look_around, photograph, sign_in, totp
 
 NEW = "newcomer@woodgrove.example"
 
@@ -187,6 +187,15 @@ def test_an_empty_installation_is_set_up_by_its_first_link(
     page.get_by_label("Code").fill(code[0])
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Accept").click()
+    # The second factor is part of an administrator's first sign-in.
+    expect(page.get_by_role("heading", level=1)).to_have_text("Add a second factor")
+    look_around(page, "second-factor")
+    page.get_by_role("link", name="Use an app that makes codes").click()
+    secret = page.locator("code").inner_text()
+    page.get_by_label("Code").fill(totp(secret))
+    page.get_by_role("button", name="Turn on").click()
+    page.get_by_role("link", name="Continue").click()
+    page.get_by_role("link", name="Go on to the administration").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Guests")
     expect(page.get_by_text("Nobody from outside yet")).to_be_visible()
     look_around(page, "guests-empty")

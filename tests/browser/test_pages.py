@@ -40,6 +40,9 @@ ADMIN = [
     "guests/invite/",
     "settings/privacy/",
     "settings/terms/",
+    "settings/contacts/",
+    "guests/?type=members",
+    "guests/?state=deleted",
     "settings/invitations/",
     "audit/",
     "audit/?action=guest.invited&person=alice",
@@ -86,6 +89,18 @@ def test_signed_in_and_administrators_pages(
     found += look(page, f"guests-menu-{width}-{scheme}")
     page.get_by_role("link", name="Revoke invitation").click()
     found += look(page, f"revoke-{width}-{scheme}")
+    page.goto(f"{foyer.origin}/o/contoso/guests/?q=Gita")
+    page.get_by_role("link", name="Gita Nair").first.click()
+    found += look(page, f"guest-{width}-{scheme}")
+    for act in ("Reset redemption", "Save sponsors", "Save roles", "Delete"):
+        page.get_by_role("link", name=act, exact=True).click()
+        found += look(page, f"act-{act.split()[-1].lower()}-{width}-{scheme}")
+        page.get_by_role("link", name="Cancel").click()
+    page.goto(f"{foyer.origin}/o/contoso/guests/")
+    for box in page.get_by_role("checkbox").all()[:3]:
+        box.check()
+    page.get_by_role("button", name="Revoke", exact=False).first.click()
+    found += look(page, f"selection-{width}-{scheme}")
     assert not found, "\n".join(found)
 
 

@@ -3,11 +3,13 @@
 import itertools
 import json
 import re
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import axe_core_python
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Foyer
@@ -70,6 +72,11 @@ def link_of(mail: Received) -> str:
     found = LINK.search(mail.part("plain"))
     assert found, mail.part("plain")
     return found[0]
+
+
+def totp(secret: str) -> str:
+    """What an authenticator app with this key shows now."""
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
 
 
 def sign_in(page: Page, foyer: Foyer, address: str) -> None:
