@@ -230,7 +230,7 @@ def test_a_correction_meets_an_invitation_of_the_same_address(race: Race) -> Non
             correct=partial(correct_address, entry=wrong.entry, address=target, by=None),
             invite=partial(invite_guest, email=target, invited_by=None),
         )
-        assert sorted(outcomes.values())[-1] == "done", outcomes
+        assert "done" in outcomes.values(), outcomes
         with schema.in_tenant(race.tenant):
             assert DirectoryEntry.objects.present().filter(address=target).count() == 1
             assert Invitation.objects.open().filter(address=target).count() == 1
