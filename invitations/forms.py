@@ -26,6 +26,13 @@ VALIDITIES = [
     (30 * 24 * 3600, _("30 days")),
 ]
 DAY = 24 * 3600
+KEEPING = [
+    (30, _("After 30 days")),
+    (90, _("After 90 days")),
+    (180, _("After half a year")),
+    (365, _("After a year")),
+    (0, _("Never")),
+]
 
 # What is said for each (field, reason) of a `FieldError`.
 WORDS = {
@@ -179,6 +186,20 @@ class PolicyForm(forms.Form):
         help_text=_("They are shown as text that cannot be clicked"),
     )
 
+    remind = forms.BooleanField(
+        label=_("Remind guests once before an invitation expires"), required=False
+    )
+    keep = forms.TypedChoiceField(
+        label=_("Delete guests who never accepted"),
+        coerce=int,
+        help_text=_("Counted from the end of their last invitation; restorable for 30 days"),
+    )
+    second_factor = forms.BooleanField(
+        label=_("Ask administrators for a second factor"),
+        required=False,
+        help_text=_("A passkey or an authenticator app, before the administration opens"),
+    )
+
     def __init__(self, *args: Any, policy: TenantPolicy, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["validity"]
@@ -186,6 +207,25 @@ class PolicyForm(forms.Form):
         field.choices = validity_choices(policy)
         field.initial = int(policy.validity.total_seconds())
         self.fields["allow_links"].initial = policy.links_in_messages
+        self.fields["remind"].initial = policy.remind
+        self.fields["second_factor"].initial = policy.second_factor_for_administrators
+        keep = self.fields["keep"]
+        assert isinstance(keep, forms.ChoiceField)  # noqa: S101  # nosec B101: for the type
+        own = policy.keep_unredeemed.days if policy.keep_unredeemed else 0
+        label: Any = ngettext_lazy("%d day", "%d days", own) % own
+        keep.choices = KEEPING if own in dict(KEEPING) else [*KEEPING, (own, label)]
+        keep.initial = own
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of `change_policy`."""
+        data = self.cleaned_data
+        return {
+            "validity": timedelta(seconds=data["validity"]),
+            "links_in_messages": data["allow_links"],
+            "remind": data["remind"],
+            "keep_unredeemed": timedelta(days=data["keep"]) if data["keep"] else None,
+            "second_factor_for_administrators": data["second_factor"],
+        }
 
 
 class LandingPageForm(forms.Form):

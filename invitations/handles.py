@@ -72,4 +72,6 @@ def take(
         raise TicketInvalidError
     if name_for(text) != name:
         raise BadRequest
-    return Handle(name, tickets.unseal(text, schema_name=schema_name, purpose=purpose))
+    return Handle(
+        name, tickets.unseal(text, realm=schema.current_tenant().ticket_realm, purpose=purpose)
+    )

@@ -139,9 +139,10 @@ def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     )
     if invitation is None or not invitation.is_live:
         return None
+    stem = "reminder" if mail.kind == MailKind.REMINDER else "invitation"
     with translation.override(invitation.language):
         context = invitation_context(invitation)
-        message = _compose("invitation", context, mail=mail, to=invitation.address, tenant=tenant)
+        message = _compose(stem, context, mail=mail, to=invitation.address, tenant=tenant)
     message.extra_headers |= {
         "List-Unsubscribe": f"<{context['block_url']}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
@@ -216,6 +217,7 @@ def _notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
 
 RENDERERS: dict[str, Callable[[OutgoingMail, Tenant], Letter | None]] = {
     MailKind.INVITATION: _invitation_mail,
+    MailKind.REMINDER: _invitation_mail,
     MailKind.NOTICES: _notices_mail,
     MailKind.ACCESS_ENDED: _access_ended_mail,
 }

@@ -42,7 +42,7 @@ def link_path(invitation: Invitation, purpose: tickets.Purpose) -> str:
     """The path of a link for one purpose, in the tenant we are in."""
     tenant = schema.current_tenant()
     ticket = tickets.Ticket(invitation.pk, invitation.serial, purpose)
-    text = tickets.seal(ticket, schema_name=tenant.schema_name)
+    text = tickets.seal(ticket, realm=tenant.ticket_realm)
     page = "redeem" if purpose is tickets.Purpose.REDEEM else "unwanted"
     return schema.tenant_path(tenant, f"invitations:{page}", ticket=text)
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 from celery import shared_task
@@ -9,10 +10,18 @@ from django.db import transaction
 
 from invitations import messages, notices
 from invitations.models import Invitation, NoticeKind
-from tenants import schema
+from invitations.services import upkeep as upkeep_services
+from tenants import schema, services
 from tenants.mail import outbox
 from tenants.mail.transport import Answer, MailConnection, MailServerAwayError, Outcome
-from tenants.models import MailKind, MailState, OutgoingMail, TenantStatus
+from tenants.models import MailKind, MailState, OutgoingMail, Tenant, TenantStatus
+
+UPKEEP = (
+    upkeep_services.remind,
+    upkeep_services.clean_up_unredeemed,
+    upkeep_services.purge_deleted,
+    upkeep_services.forget_ended_invitations,
+)
 
 # How long a newer mail steps aside for an older one to the same guest (R07).
 TURN = timedelta(seconds=3)
@@ -95,3 +104,31 @@ def _tell_inviter(mail: OutgoingMail) -> None:
     invitation = Invitation.objects.select_related("entry").filter(pk=mail.about).first()
     if invitation:
         notices.tell_inviter(NoticeKind.UNDELIVERED, invitation)
+
+
+class NoSuchTenantError(RuntimeError):
+    """A task names no tenant that is active: it must never run anywhere else (N05)."""
+
+
+def _in_named_tenant(schema_name: str) -> AbstractContextManager[Tenant]:
+    tenant = Tenant.objects.filter(schema_name=schema_name, status=TenantStatus.ACTIVE).first()
+    if tenant is None:
+        raise NoSuchTenantError(schema_name)
+    return schema.in_tenant(tenant)
+
+
+@shared_task(name="foyer.upkeep")
+def upkeep() -> None:
+    """Every quarter of an hour: one task for each active tenant, and what is nobody's own."""
+    for name in Tenant.objects.filter(status=TenantStatus.ACTIVE).values_list(
+        "schema_name", flat=True
+    ):
+        upkeep_of_tenant.delay(name)
+    services.keep_public_clean()
+
+
+@shared_task(name="foyer.upkeep_of_tenant")
+def upkeep_of_tenant(tenant: str) -> dict[str, int]:
+    """What time brings in one tenant, named by its schema; how many rows of each kind."""
+    with _in_named_tenant(tenant):
+        return {act.__name__: act() for act in UPKEEP}

@@ -2,7 +2,7 @@
 
     version (1) · purpose (1) · id (16) · serial (2) · HMAC-SHA-256, first 20 bytes
 
-makes 40 bytes, 54 characters of base64url. The tenant's schema takes part in the seal without
+makes 40 bytes, 54 characters of base64url. The tenant's realm (its schema, and a count of restores) takes part in the seal without
 being in the text, so a ticket means nothing next door (T11). Nothing of it is stored: it is built
 again whenever a mail is rendered.
 """
@@ -42,15 +42,15 @@ class Ticket:
     purpose: Purpose = Purpose.REDEEM
 
 
-def _seal(body: bytes, schema_name: str, key: str) -> bytes:
-    text = b"foyer.ticket\0" + schema_name.encode() + b"\0" + body
+def _seal(body: bytes, realm: str, key: str) -> bytes:
+    text = b"foyer.ticket\0" + realm.encode() + b"\0" + body
     return hmac.new(key.encode(), text, hashlib.sha256).digest()[:SEAL_BYTES]
 
 
-def seal(ticket: Ticket, *, schema_name: str) -> str:
+def seal(ticket: Ticket, *, realm: str) -> str:
     """The ticket as text of 54 characters from A–Z a–z 0–9 - _."""
     body = BODY.pack(VERSION, ticket.purpose, ticket.invitation_id.bytes, ticket.serial)
-    sealed = body + _seal(body, schema_name, settings.FOYER_TICKET_KEY)
+    sealed = body + _seal(body, realm, settings.FOYER_TICKET_KEY)
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
@@ -67,7 +67,7 @@ def _open(text: str) -> bytes:
     return raw
 
 
-def unseal(text: str, *, schema_name: str, purpose: Purpose = Purpose.REDEEM) -> Ticket:
+def unseal(text: str, *, realm: str, purpose: Purpose = Purpose.REDEEM) -> Ticket:
     """What the text says, once the seal of this tenant holds; `TicketInvalidError` otherwise.
 
     Keys being retired are honoured too (S04). Says nothing about the invitation's state.
@@ -76,7 +76,7 @@ def unseal(text: str, *, schema_name: str, purpose: Purpose = Purpose.REDEEM) ->
     body, given = raw[: BODY.size], raw[BODY.size :]
     keys = [settings.FOYER_TICKET_KEY, *settings.FOYER_TICKET_KEY_FALLBACKS]
     # Every key is tried, whichever fits: the time tells nothing.
-    fits = [hmac.compare_digest(_seal(body, schema_name, key), given) for key in keys]
+    fits = [hmac.compare_digest(_seal(body, realm, key), given) for key in keys]
     if not any(fits):
         raise TicketInvalidError
     version, stated_purpose, invitation_id, serial = BODY.unpack(body)

@@ -1,10 +1,18 @@
 """What operators do with tenants."""
 
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from tenants import accounts
 from tenants.addresses import canonical_domain
 from tenants.errors import FoyerError
 from tenants.mail import outbox
@@ -15,6 +23,7 @@ from tenants.slugs import check_slug
 from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
+DAY = timedelta(days=1)
 
 
 class TenantExistsError(FoyerError):
@@ -82,3 +91,28 @@ def resume_tenant(tenant: Tenant) -> None:
         state=outbox.queued_again(), answer=""
     )
     forget_tenants()
+
+
+def restored_tenant(tenant: Tenant) -> None:
+    """After a tenant's schema came from a backup: no ticket from before works, no old mail leaves.
+
+    Raise the epoch that takes part in every seal, and cancel what was promised (D05).
+    """
+    Tenant.objects.filter(pk=tenant.pk).update(ticket_epoch=F("ticket_epoch") + 1)
+    OutgoingMail.objects.filter(tenant=tenant, state__in=[*OPEN_MAIL, MailState.HELD]).update(
+        state=MailState.CANCELLED, ended_at=Now()
+    )
+    forget_tenants()
+
+
+def keep_public_clean() -> None:
+    """What is nobody's own: accounts never proved, sessions that are over, old network addresses
+    and old mail rows (A04, D08)."""
+    accounts.delete_unproved()
+    call_command("clearsessions")
+    addresses = timedelta(days=settings.FOYER_KEEP_NETWORK_ADDRESSES)
+    UserSession.objects.filter(last_seen_at__lt=timezone.now() - addresses).delete()
+    live = Session.objects.filter(session_key=OuterRef("session_key"))
+    UserSession.objects.filter(~Exists(live), created_at__lt=timezone.now() - DAY).delete()
+    mail = timedelta(days=settings.FOYER_KEEP_SENT_MAIL)
+    OutgoingMail.objects.filter(ended_at__lt=timezone.now() - mail).delete()

@@ -171,7 +171,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_BEAT_SCHEDULE = {
     # The rows are the promise; this sweep is what keeps it when a wake-up got lost (F01, F02).
     "deliver-due-mail": {"task": "foyer.deliver_due_mail", "schedule": 10.0},
+    "upkeep": {"task": "foyer.upkeep", "schedule": 900.0},
 }
+
+# --- How long things are kept, in days (D08) --------------------------------------------------------
+FOYER_KEEP_NETWORK_ADDRESSES: int = env.int("FOYER_KEEP_NETWORK_ADDRESSES", 90)
+FOYER_KEEP_ENDED_INVITATIONS: int = env.int("FOYER_KEEP_ENDED_INVITATIONS", 365)
+FOYER_KEEP_SENT_MAIL: int = env.int("FOYER_KEEP_SENT_MAIL", 90)
 
 # --- Mail ---------------------------------------------------------------------------------------
 FOYER_MAIL_FROM: str = env.str("FOYER_MAIL_FROM", f"invitations@{FOYER_HOST}")

@@ -7,24 +7,41 @@ from django.db import transaction
 from invitations import audit
 from invitations.errors import FieldError, RedirectUrlError
 from invitations.models import AuditAction, DirectoryEntry, LandingPage, TenantPolicy
+from invitations.models.policy import LONGEST_KEEPING, SHORTEST_KEEPING
 from invitations.redirects import origin_of
 from invitations.services.fields import clean_display_name, clean_validity
 
 
 @transaction.atomic
 def change_policy(
-    *, validity: timedelta, links_in_messages: bool, by: DirectoryEntry | None
+    *,
+    validity: timedelta,
+    links_in_messages: bool,
+    by: DirectoryEntry | None,
+    remind: bool = False,
+    keep_unredeemed: timedelta | None = None,
+    second_factor_for_administrators: bool = True,
 ) -> TenantPolicy:
-    """Set the policy; invitations already open keep what they were sent with."""
+    """Set the policy; invitations already open keep what they were sent with.
+
+    `keep_unredeemed` is 7 days to two years, None keeps entries for ever. Raises `FieldError`.
+    """
+    if keep_unredeemed and not SHORTEST_KEEPING <= keep_unredeemed <= LONGEST_KEEPING:
+        raise FieldError("keep", "bounds")
     policy = TenantPolicy.objects.select_for_update().get()
     policy.validity = clean_validity(validity, policy)
     policy.links_in_messages = links_in_messages
+    policy.remind, policy.keep_unredeemed = remind, keep_unredeemed
+    policy.second_factor_for_administrators = second_factor_for_administrators
     policy.save()
     audit.record(
         AuditAction.POLICY_CHANGED,
         actor=by,
         validity_seconds=int(validity.total_seconds()),
         links_in_messages=links_in_messages,
+        remind=remind,
+        keep_unredeemed_days=keep_unredeemed.days if keep_unredeemed else None,
+        second_factor_for_administrators=second_factor_for_administrators,
     )
     return policy
 

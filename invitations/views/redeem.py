@@ -60,7 +60,7 @@ def take_over(
 ) -> HttpResponse:
     """Take the ticket out of the address bar into the browser's keeping, change nothing (T12, T13)."""
     try:
-        tickets.unseal(ticket, schema_name=schema.current_schema(), purpose=purpose)
+        tickets.unseal(ticket, realm=schema.current_tenant().ticket_realm, purpose=purpose)
     except TicketInvalidError:
         response = dead_ticket(request)
     else:

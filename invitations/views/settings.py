@@ -1,6 +1,5 @@
 """The tenant's invitation policies and landing pages."""
 
-from datetime import timedelta
 from http import HTTPStatus
 from uuid import UUID
 
@@ -31,11 +30,7 @@ def _remove(viewer: Viewer, asked: str) -> None:
 def _save(form: PolicyForm, viewer: Viewer) -> bool:
     if not form.is_valid():
         return False
-    services.change_policy(
-        validity=timedelta(seconds=form.cleaned_data["validity"]),
-        links_in_messages=form.cleaned_data["allow_links"],
-        by=viewer.entry,
-    )
+    services.change_policy(**form.asked(), by=viewer.entry)
     return True
 
 

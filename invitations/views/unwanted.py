@@ -54,7 +54,7 @@ def _one_click(request: HttpRequest, ticket: str) -> HttpResponse:
     """RFC 8058: a mail program says “never again” without cookies or pages (M10)."""
     try:
         asked = tickets.unseal(
-            ticket, schema_name=schema.current_schema(), purpose=tickets.Purpose.UNWANTED
+            ticket, realm=schema.current_tenant().ticket_realm, purpose=tickets.Purpose.UNWANTED
         )
         invitation = _find_by(asked)
     except TicketInvalidError:

@@ -67,6 +67,12 @@ class Tenant(TenantMixin):
         return bool(self.primary_domain and self.primary_domain.verified_at)
 
     @property
+    def ticket_realm(self) -> str:
+        """What takes part in the seal of every ticket: this tenant, since its last restore."""
+        restored = f"#{self.ticket_epoch}" if self.ticket_epoch > 1 else ""
+        return f"{self.schema_name}{restored}"
+
+    @property
     def initial(self) -> str:
         return self.name[:1].upper()
 

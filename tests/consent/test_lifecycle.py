@@ -23,8 +23,18 @@ from consent.statements import publish_statement
 from invitations import redemption
 from invitations.errors import TicketInvalidError
 from invitations.models import AuditAction, AuditEvent, DirectoryEntry, Invitation
+from invitations.services.directory import (
+    block_sign_in,
+    delete_entry,
+    restore_entry,
+    unblock_sign_in,
+)
 from invitations.services.invite import invite_guest
-from invitations.services.manage import resend_invitation, revoke_invitation
+from invitations.services.manage import (
+    resend_invitation,
+    reset_redemption,
+    revoke_invitation,
+)
 from invitations.services.unwanted import decline_invitation
 from invitations.states import OPEN, DeletionReason, ExternalUserState, InvitationStatus
 from invitations.tickets import Ticket
@@ -43,6 +53,7 @@ MEANS = {
     AuditAction.INVITATION_COMPLETED: "accepted",
     AuditAction.ENTRY_LEFT: "left",
     AuditAction.ENTRY_DELETED: "removed",
+    AuditAction.REDEMPTION_RESET: "pending",
 }
 
 
@@ -74,13 +85,21 @@ class Lifecycle(RuleBasedStateMachine):
 
     def attempt(self, act: Any, **asked: Any) -> Any:
         """Do it in Contoso; a refusal must be one of ours, and changes nothing."""
-        before = checksum(self.contoso)
+        before, noted = checksum(self.contoso), self.events()
         with schema.in_tenant(self.contoso):
             try:
-                return act(**asked)
+                done = act(**asked)
             except (FoyerError, DirectoryEntry.DoesNotExist):
                 assert checksum(self.contoso) == before
                 return None
+        # Exactly one audit row for whatever changed, none for nothing (D02).
+        changed = checksum(self.contoso) != before
+        assert self.events() - noted == int(changed), act.__name__
+        return done
+
+    def events(self) -> int:
+        with schema.in_tenant(self.contoso):
+            return AuditEvent.objects.count()
 
     def entry(self, person: int) -> DirectoryEntry | None:
         with schema.in_tenant(self.contoso):
@@ -112,12 +131,12 @@ class Lifecycle(RuleBasedStateMachine):
         with schema.in_tenant(self.contoso):
             Invitation.objects.filter(address=ADDRESSES[person]).update(expires_at=Now())
 
-    @rule(person=who, data=st.data())
-    def decline(self, person: int, data: st.DataObject) -> None:
+    @rule(person=who)
+    def decline(self, person: int) -> None:
         with schema.in_tenant(self.contoso):
             invitation = Invitation.objects.filter(address=ADDRESSES[person]).last()
-            if invitation:
-                decline_invitation(invitation)
+        if invitation:
+            self.attempt(decline_invitation, invitation=invitation)
 
     @rule(data=st.data())
     def open(self, data: st.DataObject) -> None:
@@ -147,6 +166,29 @@ class Lifecycle(RuleBasedStateMachine):
         if entry := self.entry(person):
             self.attempt(leave, entry=entry, account=self.accounts[person])
 
+    @rule(person=who)
+    def remove(self, person: int) -> None:
+        if entry := self.entry(person):
+            self.attempt(delete_entry, entry=entry, by=None)
+
+    @rule(person=who)
+    def restore(self, person: int) -> None:
+        with schema.in_tenant(self.contoso):
+            gone = DirectoryEntry.objects.deleted().filter(address=ADDRESSES[person]).first()
+        if gone:
+            self.attempt(restore_entry, entry=gone, by=None)
+
+    @rule(person=who)
+    def reset(self, person: int) -> None:
+        if entry := self.entry(person):
+            self.keep(self.attempt(reset_redemption, entry=entry, by=None))
+
+    @rule(person=who)
+    def block_and_unblock(self, person: int) -> None:
+        if entry := self.entry(person):
+            self.attempt(block_sign_in, entry=entry, by=None)
+            self.attempt(unblock_sign_in, entry=entry, by=None)
+
     @rule()
     def publish(self) -> None:
         self.version += 1
@@ -165,10 +207,10 @@ class Lifecycle(RuleBasedStateMachine):
             inside = DirectoryEntry.objects.present().filter(address__in=ADDRESSES)
             accepted = inside.filter(external_user_state=ExternalUserState.ACCEPTED)
             for entry in accepted:
-                consent = ConsentRecord.objects.get(entry=entry, withdrawn_at=None)
-                assert consent.account_id == entry.account_id
-            gone = ConsentRecord.objects.exclude(entry__in=accepted)
-            assert not gone.filter(withdrawn_at=None, entry__address__in=ADDRESSES).exists()
+                given = ConsentRecord.objects.filter(entry=entry, withdrawn_at=None)
+                assert given.latest("agreed_at").account_id == entry.account_id
+            left = DirectoryEntry.objects.filter(deletion_reason=DeletionReason.LEFT)
+            assert not ConsentRecord.objects.filter(entry__in=left, withdrawn_at=None).exists()
             members = Membership.objects.filter(tenant=self.contoso, account__email__in=ADDRESSES)
             assert set(members.values_list("entry_id", flat=True)) == {
                 entry.pk for entry in accepted
@@ -194,8 +236,11 @@ class Lifecycle(RuleBasedStateMachine):
         """D02."""
         with schema.in_tenant(self.contoso):
             replayed: dict[Any, str] = {}
-            for event in AuditEvent.objects.order_by("at"):
-                if state := MEANS.get(AuditAction(event.action)):
+            for event in AuditEvent.objects.order_by("number"):
+                action = AuditAction(event.action)
+                if action == AuditAction.ENTRY_RESTORED:
+                    replayed[event.entry_id] = "accepted" if event.detail["accepted"] else "pending"
+                elif state := MEANS.get(action):
                     replayed[event.entry_id] = state
             present = {
                 entry.pk: {

@@ -198,7 +198,8 @@ def test_policies_and_landing_pages_are_the_tenants_own(
     at: At, alice: Account, contoso: Tenant, fabrikam: Tenant
 ) -> None:
     admin = at(alice)
-    admin.post("invitations:policies", {"save": "1", "validity": "3600", "allow_links": "on"})
+    chosen = {"save": "1", "validity": "3600", "allow_links": "on", "remind": "on", "keep": "30"}
+    admin.post("invitations:policies", chosen)
     admin.post(
         "invitations:policies",
         {"add": "1", "name": "Drawings", "url": "https://draw.contoso.example/"},
@@ -206,6 +207,9 @@ def test_policies_and_landing_pages_are_the_tenants_own(
     with schema.in_tenant(contoso):
         policy = TenantPolicy.objects.get()
         assert (policy.validity.total_seconds(), policy.links_in_messages) == (3600, True)
+        assert (policy.remind, policy.second_factor_for_administrators) == (True, False)
+        assert policy.keep_unredeemed
+        assert policy.keep_unredeemed.days == 30
         page = LandingPage.objects.get(name="Drawings")
     admin.post("invitations:policies", {"remove": str(page.pk)})
     with schema.in_tenant(contoso):
