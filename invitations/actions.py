@@ -30,6 +30,8 @@ class Action:
     # Only who manages roles touches administrators, and whoever is invited to be one: with their
     # invitation in another mailbox, its owner would become an administrator.
     is_about_access: bool = True
+    # On the way to the confirmation page, where the button's words would promise too much.
+    link: Any = ""
 
     def is_for(self, viewer: Viewer, row: GuestRow) -> bool:
         """Whether this person may do it to this entry, as it is now."""
@@ -153,6 +155,7 @@ ACTIONS = {
             directory.set_sponsors,
             lambda row: row.can_delete,
             is_about_access=False,
+            link=_("Change sponsors"),
         ),
         Action(
             "roles",
@@ -163,6 +166,7 @@ ACTIONS = {
             _("The roles of %(name)s are saved."),
             directory.set_roles,
             lambda row: row.can_delete,
+            link=_("Change roles"),
         ),
     )
 }
