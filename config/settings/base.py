@@ -255,11 +255,11 @@ ACCOUNT_FORMS = {
     "login": "tenants.forms.PasswordForm",
     "request_login_code": "tenants.forms.RequestCodeForm",
     "confirm_login_code": "tenants.forms.SignInCodeForm",
-    "reset_password": "tenants.forms.ForgottenPasswordForm",
-    "confirm_password_reset_code": "tenants.forms.PasswordCodeForm",
-    "reset_password_from_key": "tenants.forms.NewPasswordForm",
-    "set_password": "tenants.forms.FirstPasswordForm",
-    "change_password": "tenants.forms.ChangedPasswordForm",
+    "reset_password": "tenants.forms.ForgottenPasswordForm",  # nosec B105: the name of a form
+    "confirm_password_reset_code": "tenants.forms.PasswordCodeForm",  # nosec B105: the name of a form
+    "reset_password_from_key": "tenants.forms.NewPasswordForm",  # nosec B105: the name of a form
+    "set_password": "tenants.forms.FirstPasswordForm",  # nosec B105: the name of a form
+    "change_password": "tenants.forms.ChangedPasswordForm",  # nosec B105: the name of a form
     "add_email": "tenants.forms.AddAddressForm",
     "confirm_email_verification_code": "tenants.forms.AddressCodeForm",
     "reauthenticate": "tenants.forms.ConfirmPasswordForm",

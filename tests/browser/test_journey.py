@@ -192,7 +192,7 @@ def test_an_empty_installation_is_set_up_by_its_first_link(
     look_around(page, "second-factor")
     page.get_by_role("link", name="Use an app that makes codes").click()
     secret = page.locator("code").inner_text()
-    page.get_by_label("Code").fill(totp(secret))
+    page.get_by_label("Code", exact=True).fill(totp(secret))
     page.get_by_role("button", name="Turn on").click()
     page.get_by_role("link", name="Continue").click()
     page.get_by_role("link", name="Go on to the administration").click()

@@ -92,7 +92,7 @@ def test_signed_in_and_administrators_pages(
     page.goto(f"{foyer.origin}/o/contoso/guests/?q=Gita")
     page.get_by_role("link", name="Gita Nair").first.click()
     found += look(page, f"guest-{width}-{scheme}")
-    for act in ("Reset redemption", "Save sponsors", "Save roles", "Delete"):
+    for act in ("Reset redemption", "Change sponsors", "Change roles", "Delete"):
         page.get_by_role("link", name=act, exact=True).click()
         found += look(page, f"act-{act.split()[-1].lower()}-{width}-{scheme}")
         page.get_by_role("link", name="Cancel").click()
