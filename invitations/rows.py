@@ -1,7 +1,7 @@
 """A guest as a row of the list: words for states, and what may be done."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -19,6 +19,7 @@ from tenants import schema
 from tenants.addresses import unicode_address
 from tenants.models import MailState
 
+TOGETHER = timedelta(seconds=10)
 MAIL_TAGS = {
     MailState.ACCEPTED: "ok",
     MailState.WAITING: "wait",
@@ -190,6 +191,12 @@ class GuestRow:
     @property
     def role_labels(self) -> list[str]:
         return [str(Role(role).label) for role in self.entry.roles]
+
+    @property
+    def was_just_invited(self) -> bool:
+        """Open, and made within the time in which two people press the same button (R03)."""
+        fresh = timezone.now() - self.entry.invited_at < TOGETHER
+        return fresh and self.state == "pending"
 
     @property
     def is_administrator(self) -> bool:

@@ -155,6 +155,8 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         except GuestAlreadyInvitedError as error:
             found = guestlist.find_guest(error.entry_id)
             existing = GuestRow(found) if found else None
+            if existing and existing.was_just_invited:
+                return _invited_together(request, existing)
             form.add_error("email", _("This person is in the directory already"))
         else:
             return _invited(request, invitation)
@@ -167,6 +169,13 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     }
     status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "invitations/invite.html", context, status=status)
+
+
+def _invited_together(request: HttpRequest, row: GuestRow) -> HttpResponse:
+    """Somebody else pressed the button a moment before: one invitation, both succeeded (R03)."""
+    text = _("%(guest)s was invited a moment ago by %(name)s. One invitation is on its way.")
+    messages.success(request, text % {"guest": row.entry, "name": row.invited_by or "–"})
+    return redirect("invitations:guests")
 
 
 def _invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:

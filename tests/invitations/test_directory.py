@@ -521,3 +521,25 @@ def test_contacts_are_kept_apart_from_people(
     admin.post("invitations:contacts", {"remove": str(contact.pk)})
     with schema.in_tenant(contoso):
         assert not Contact.objects.exists()
+
+
+def test_both_who_invite_together_see_success(
+    invite: Invite, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """R03: on the page too; a while later the same form says that the person is there."""
+    invitation = invite(email="both@northwind.example")
+    admin = at(alice)
+    page = admin.get("invitations:invite").content.decode()
+    assert "email" in page
+    data = {"email": "both@northwind.example", "language": "en", "validity": "604800"}
+    second = admin.post("invitations:invite", data | {"send_mail": "on"})
+    assert second["Location"] == admin.path("invitations:guests")
+    assert "a moment ago by Alice" in admin.get("invitations:guests").content.decode()
+    with schema.in_tenant(contoso):
+        DirectoryEntry.objects.filter(pk=invitation.entry_id).update(
+            invited_at=Now() - timedelta(minutes=1)
+        )
+    late = admin.post("invitations:invite", data | {"send_mail": "on"})
+    assert late.status_code == 400
+    mails = OutgoingMail.objects.filter(kind=MailKind.INVITATION, about=invitation.pk)
+    assert mails.count() == 1

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -84,9 +85,13 @@ def test_a_bad_field_is_named_and_nothing_typed_is_lost(
 
 
 def test_inviting_somebody_who_is_here_already_says_so(
-    at: At, alice: Account, invite: Invite
+    at: At, alice: Account, invite: Invite, contoso: Tenant
 ) -> None:
-    invite(display_name="Gita Nair")
+    invitation = invite(display_name="Gita Nair")
+    with schema.in_tenant(contoso):
+        DirectoryEntry.objects.filter(pk=invitation.entry_id).update(
+            invited_at=Now() - timedelta(minutes=1)
+        )
     answer = at(alice).post("invitations:invite", FORM)
     assert answer.status_code == 400
     assert "already" in text(answer)
