@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -88,7 +88,7 @@ def resume_tenant(tenant: Tenant) -> None:
     """Open a suspended tenant's door again; what was held leaves."""
     Tenant.objects.filter(pk=tenant.pk).update(status=TenantStatus.ACTIVE)
     OutgoingMail.objects.filter(tenant=tenant, state=MailState.HELD, answer="suspended").update(
-        state=outbox.queued_again(), answer=""
+        state=outbox.queued_again(), answer="", due_at=Now(), ended_at=None
     )
     forget_tenants()
 
@@ -115,4 +115,8 @@ def keep_public_clean() -> None:
     live = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.filter(~Exists(live), created_at__lt=timezone.now() - DAY).delete()
     mail = timedelta(days=settings.FOYER_KEEP_SENT_MAIL)
-    OutgoingMail.objects.filter(ended_at__lt=timezone.now() - mail).delete()
+    # Held mail may never have ended: it counts from its promise.
+    old = OutgoingMail.objects.exclude(state__in=OPEN_MAIL).annotate(
+        over_since=Coalesce("ended_at", "created_at")
+    )
+    old.filter(over_since__lt=timezone.now() - mail).delete()

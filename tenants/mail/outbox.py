@@ -8,7 +8,16 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, CharField, F, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Min,
+    Value,
+    When,
+)
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import get_random_string
@@ -25,6 +34,8 @@ CHUNK_SECONDS = 60
 LEASE = timedelta(minutes=2)
 # A mail that kills its worker or cannot be rendered is put aside after so many tries (F08).
 POISONED_AFTER = 5
+# The sweep comes every ten seconds: mail that waits this long says that nobody works (F12).
+LATE_AFTER = timedelta(minutes=5)
 
 
 def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int = 0) -> OutgoingMail:
@@ -79,6 +90,15 @@ def queued_again() -> Case:
         default=Value(MailState.QUEUED),
         output_field=CharField(),
     )
+
+
+def longest_wait() -> timedelta:
+    """For how long the oldest due mail has been waiting for a worker; zero when none is (F12)."""
+    oldest = OutgoingMail.objects.due().aggregate(
+        wait=ExpressionWrapper(Now() - Min("due_at"), output_field=DurationField())
+    )
+    waited: timedelta | None = oldest["wait"]
+    return waited or timedelta(0)
 
 
 def wake() -> None:

@@ -13,10 +13,10 @@ from django.db import connection
 from consent.review import agree
 from invitations import redemption, tickets
 from invitations.errors import TicketInvalidError
-from invitations.models import DirectoryEntry, Invitation
+from invitations.models import DirectoryEntry, Invitation, Notice, NoticeKind
 from invitations.tickets import Ticket
 from tenants import schema
-from tenants.models import MailState, Membership, OutgoingMail, Tenant
+from tenants.models import MailKind, MailState, Membership, OutgoingMail, Tenant
 from tests.conftest import Invite, Race
 from tests.rows import checksum
 
@@ -64,10 +64,22 @@ def test_a_restored_tenant_starts_with_dead_tickets_and_no_old_mail(race: Race) 
             agree(ticket=Ticket(invitation.pk, invitation.serial), account=account, shown_version=0)
     offer = race.invitation("offer@race.example", send_mail=True)
     before = ticket_of(offer, tenant)
+    since = Membership.objects.get(tenant=tenant, account=stays).since
+    with schema.in_tenant(tenant):
+        entry = DirectoryEntry.objects.get(account=stays)
+        Notice.objects.create(recipient=entry, about=entry, kind=NoticeKind.LEFT)
     with schema.in_tenant(Tenant.objects.get(slug="fabrikam")) as fabrikam:
         neighbour = checksum(fabrikam)
     backup = run("pg_dump", "--schema", tenant.schema_name)
 
+    # Told and reminded since: the backup does not know.
+    OutgoingMail.objects.create(
+        tenant=tenant,
+        kind=MailKind.REMINDER,
+        about=offer.pk,
+        message_id="<reminder@race.example>",
+        state=MailState.ACCEPTED,
+    )
     late = race.invitation("late@race.example", send_mail=True)
     newcomer = race.account("newcomer@race.example")
     with schema.in_tenant(tenant):
@@ -89,9 +101,13 @@ def test_a_restored_tenant_starts_with_dead_tickets_and_no_old_mail(race: Race) 
         assert redemption.find(tickets.unseal(fresh, realm=tenant.ticket_realm)).is_live
         assert not DirectoryEntry.objects.filter(address="leaves@race.example").exists()
     mails = OutgoingMail.objects.filter(tenant=tenant)
-    assert set(mails.values_list("state", flat=True)) == {MailState.CANCELLED}
-    inside = Membership.objects.filter(tenant=tenant).values_list("account__email", flat=True)
-    assert list(inside) == ["stays@race.example"]
+    kinds = {MailKind.REMINDER: MailState.ACCEPTED}
+    assert all(mail.state == kinds.get(MailKind(mail.kind), MailState.CANCELLED) for mail in mails)
+    inside = Membership.objects.filter(tenant=tenant).values_list("account__email", "since")
+    assert list(inside) == [("stays@race.example", since)]
+    with schema.in_tenant(tenant):
+        assert not Notice.objects.filter(mailed_at__isnull=True).exists()
+        assert Invitation.objects.get(pk=offer.pk).reminded_at
     with schema.in_tenant(fabrikam):
         assert checksum(fabrikam) == neighbour
     call_command("verify_audit", tenant=tenant.slug)

@@ -3,18 +3,20 @@
 import logging
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import OperationalError
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tenants import schema
 from tenants.logs import OneLineFormatter, SecretsFilter
-from tenants.models import Account, Tenant
+from tenants.models import Account, MailState, OutgoingMail, Tenant
 from tenants.services import resume_tenant, suspend_tenant
 from tests.browserless import open_link, ticket_path
 from tests.conftest import Invite, Place
@@ -282,7 +284,29 @@ def test_health_pages_say_what_is_well_without_versions(client: Client, db: None
     """S06 in small."""
     assert client.get("/health/live").status_code == 200
     ready = client.get("/health/ready")
-    assert ready.content.decode().splitlines() == ["database: ready", "cache: ready"]
+    assert ready.content.decode().splitlines() == [
+        "database: ready",
+        "cache: ready",
+        "mail: ready",
+        "oldest unsent mail: 0 s",
+    ]
+
+
+def test_readiness_turns_red_when_mail_has_waited_five_minutes(
+    client: Client, invite: Invite
+) -> None:
+    """F12: with the scheduler stopped, whoever watches sees it; the pages go on."""
+    invite()
+    for seconds, status, said in ((295, 200, "mail: ready"), (301, 503, "mail: late")):
+        OutgoingMail.objects.update(due_at=Now() - timedelta(seconds=seconds))
+        ready = client.get("/health/ready")
+        assert ready.status_code == status
+        assert said in ready.content.decode()
+    assert "oldest unsent mail: 30" in ready.content.decode()
+    assert client.get("/health/live").status_code == 200
+    for state in (MailState.ACCEPTED, MailState.HELD, MailState.CANCELLED):
+        OutgoingMail.objects.update(state=state)
+        assert client.get("/health/ready").status_code == 200
 
 
 def test_local_pages_exist_in_the_local_mode_only(client: Client, db: None) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
+from django.core.management import call_command
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -18,15 +20,17 @@ from invitations.models import (
     TenantPolicy,
 )
 from invitations.services import directory, upkeep
+from invitations.services.manage import resend_invitation
 from invitations.services.unwanted import decline_invitation
 from invitations.states import DeletionReason
 from invitations.tasks import NoSuchTenantError, deliver_due_mail, upkeep_of_tenant
 from tenants import schema
-from tenants.mail import blocks
+from tenants.mail import blocks, outbox
 from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant
-from tenants.services import keep_public_clean, suspend_tenant
+from tenants.services import keep_public_clean, resume_tenant, suspend_tenant
 from tests.browserless import accept, open_link, to_review
-from tests.conftest import ROOMS, Invite, Place
+from tests.conftest import ROOMS, Invite, Place, Race
+from tests.consent.test_races import together
 from tests.rows import checksum, dump
 from tests.smtp import SmtpSink
 
@@ -192,6 +196,56 @@ def test_ended_invitations_are_forgotten_after_a_year(
     assert (second.address, second.message) == (gita.email, "")
 
 
+def test_an_invitation_that_nobody_ended_is_forgotten_too(invite: Invite, contoso: Tenant) -> None:
+    """D08: expiry is asked of the clock, so nothing says that it ended; the message goes anyway.
+
+    The address of an entry's newest one stays while the entry may come back.
+    """
+    kept, removed = (
+        invite(email=f"{name}@northwind.example", message="Dear you")
+        for name in ("kept", "removed")
+    )
+    policy(contoso, keep_unredeemed=None)
+    for invitation in (kept, removed):
+        age(contoso, invitation, timedelta(days=380))
+    with schema.in_tenant(contoso):
+        directory.delete_entry(entry=removed.entry, by=None)
+    assert upkeep_of_tenant("contoso")["forget_ended_invitations"] == 1
+    with schema.in_tenant(contoso):
+        kept.refresh_from_db()
+        Invitation.objects.filter(pk=removed.pk).update(ended_at=Now() - timedelta(days=380))
+    assert upkeep_of_tenant("contoso")["forget_ended_invitations"] == 1
+    assert (kept.address, kept.message) == ("kept@northwind.example", "")
+    with schema.in_tenant(contoso):
+        removed.refresh_from_db()
+        assert (removed.address, removed.message) == ("removed@northwind.example", "")
+        back = directory.restore_entry(entry=removed.entry, by=None)
+        assert resend_invitation(entry=back, by=None).address == "removed@northwind.example"
+    assert upkeep_of_tenant("contoso")["forget_ended_invitations"] == 1  # newest no more
+    with schema.in_tenant(contoso):
+        removed.refresh_from_db()
+    assert removed.address == ""
+
+
+def test_old_mail_rows_go_but_never_one_that_is_to_leave(
+    invite: Invite, contoso: Tenant, smtp: SmtpSink
+) -> None:
+    """D08: what was held by a suspension for long leaves when the door opens, and is no blip."""
+    sent, blocked = (invite(email=f"{name}@northwind.example") for name in ("sent", "blocked"))
+    long_ago = timezone.now() - timedelta(days=91)
+    OutgoingMail.objects.filter(about=sent.pk).update(state=MailState.ACCEPTED, ended_at=long_ago)
+    OutgoingMail.objects.filter(about=blocked.pk).update(state=MailState.HELD, created_at=long_ago)
+    waits = invite()
+    mail = OutgoingMail.objects.filter(about=waits.pk)
+    suspend_tenant(contoso)
+    mail.update(ended_at=long_ago, due_at=long_ago)
+    resume_tenant(contoso)
+    assert outbox.longest_wait() < timedelta(minutes=1)
+    keep_public_clean()
+    assert list(OutgoingMail.objects.values_list("about", flat=True)) == [waits.pk]
+    assert deliver_due_mail() == 1
+
+
 def test_network_addresses_go_after_90_days(db: None, gita: Account, at: At) -> None:
     """D08: and sessions that are over are not listed for ever."""
     old, fresh = at(gita), at(gita)
@@ -255,10 +309,67 @@ def test_with_every_job_stopped_expiry_holds(
     assert guest.client.post(review, data).status_code == 410
 
 
-def test_upkeep_twice_at_once_changes_nothing_more(invite: Invite, contoso: Tenant) -> None:
-    invite()
-    upkeep_of_tenant("contoso")
-    before = checksum(contoso)
-    assert set(upkeep_of_tenant("contoso").values()) == {0}
-    assert checksum(contoso) == before
-    assert upkeep.CHUNK > 0
+def test_upkeep_at_once_does_everything_once(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four workers with the same job: one reminder, one deletion, one audit row for each."""
+    monkeypatch.setattr(upkeep, "CHUNK", 3)
+    tenant = race.tenant
+    soon = [race.invitation(f"soon{n}@race.example", send_mail=True) for n in range(4)]
+    never = [race.invitation(f"never{n}@race.example") for n in range(4)]
+    gone = [race.invitation(f"gone{n}@race.example", send_mail=True) for n in range(4)]
+    OutgoingMail.objects.filter(tenant=tenant).update(state=MailState.ACCEPTED)
+    policy(tenant, remind=True, keep_unredeemed=timedelta(days=30))
+    for each in soon:
+        age(tenant, each, timedelta(days=6))
+    for each in never:
+        age(tenant, each, timedelta(days=38))
+    with schema.in_tenant(tenant):
+        for each in gone:
+            directory.delete_entry(entry=each.entry, by=None)
+        DirectoryEntry.objects.filter(invitation__in=gone).update(
+            deleted_at=Now() - timedelta(days=31)
+        )
+    for _round in range(3):  # twelve rows, at most three of a kind in a run
+        together([lambda: upkeep_of_tenant(tenant.schema_name)] * 4)
+    assert OutgoingMail.objects.filter(tenant=tenant, kind=MailKind.REMINDER).count() == 4
+    with schema.in_tenant(tenant):
+        assert set(upkeep_of_tenant(tenant.schema_name).values()) == {0}
+        counted = {
+            action: AuditEvent.objects.filter(action=action, detail__contains=detail).count()
+            for action, detail in (
+                (AuditAction.INVITATION_REMINDED, {"mail": True}),
+                (AuditAction.ENTRY_DELETED, {"never_redeemed": True}),
+                (AuditAction.ENTRY_PURGED, {}),
+            )
+        }
+    assert set(counted.values()) == {4}
+    call_command("verify_audit", tenant=tenant.slug)
+
+
+def test_what_somebody_holds_stops_no_other(
+    race: Race,
+) -> None:
+    """An entry that an administrator is changing just now is left to the next run."""
+    held, free = (race.invitation(f"{name}@race.example") for name in ("held", "free"))
+    policy(race.tenant, keep_unredeemed=timedelta(days=30))
+    for each in (held, free):
+        age(race.tenant, each, timedelta(days=38))
+    done: list[dict[str, int]] = []
+    with schema.in_tenant(race.tenant), transaction.atomic():
+        DirectoryEntry.objects.select_for_update().get(pk=held.entry_id)
+        together([lambda: done.append(upkeep_of_tenant(race.tenant.schema_name))])
+    assert done[0]["clean_up_unredeemed"] == 1
+    assert upkeep_of_tenant(race.tenant.schema_name)["clean_up_unredeemed"] == 1
+
+
+def test_mail_that_never_arrived_keeps_no_reminder_from_others(
+    invite: Invite, contoso: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whose first mail did not arrive are not counted among the chunk."""
+    monkeypatch.setattr(upkeep, "CHUNK", 1)
+    waiting, arrived = (invite(email=f"{n}@northwind.example") for n in ("waiting", "arrived"))
+    OutgoingMail.objects.filter(about=arrived.pk).update(state=MailState.ACCEPTED)
+    policy(contoso, remind=True)
+    for each, days in ((waiting, 6.5), (arrived, 6)):
+        age(contoso, each, timedelta(days=days))
+    assert upkeep_of_tenant("contoso")["remind"] == 1
+    assert reminders().get().about == arrived.pk
