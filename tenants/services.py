@@ -32,6 +32,10 @@ class TenantExistsError(FoyerError):
     message = _("This address is taken")
 
 
+class TenantOpenError(FoyerError):
+    """A tenant is suspended before it is deleted: nobody is in the middle of something."""
+
+
 @transaction.atomic
 def provision_tenant(
     *, slug: str, name: str, domain: str = "", language: str = "en", verified: bool = False
@@ -90,6 +94,19 @@ def resume_tenant(tenant: Tenant) -> None:
     OutgoingMail.objects.filter(tenant=tenant, state=MailState.HELD, answer="suspended").update(
         state=outbox.queued_again(), answer="", due_at=Now(), ended_at=None
     )
+    forget_tenants()
+
+
+@transaction.atomic
+def delete_tenant(tenant: Tenant) -> None:
+    """Take a suspended tenant away for good: its directory, evidence, memberships and mail (N10).
+
+    People keep their accounts. Raises `TenantOpenError`. Only a backup brings it back.
+    """
+    locked = Tenant.objects.select_for_update().get(pk=tenant.pk)
+    if locked.status != TenantStatus.SUSPENDED:
+        raise TenantOpenError
+    locked.delete(force_drop=True)  # type: ignore[no-untyped-call]
     forget_tenants()
 
 
