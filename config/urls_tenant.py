@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("consent.urls")),
     path("account/sign-in/", to_public, {"name": "account_login"}, name="account_login"),
     path("account/second/", to_public, {"name": "mfa_authenticate"}, name="mfa_authenticate"),
+    path("account/inactive/", to_public, {"name": "account_inactive"}, name="account_inactive"),
     path("account/sign-up/", to_public, {"name": "account_signup"}, name="account_signup"),
     path(
         "account/confirm/",

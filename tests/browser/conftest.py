@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from config import processes
 from tests.smtp import Received, SmtpSink
@@ -129,6 +129,7 @@ def chromium() -> Iterator[Browser]:
     assert CHROMIUM, "no chromium: `make test` installs it where it may"
     # Playwright keeps an event loop in this thread; other tests of this worker use the database.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
@@ -150,7 +151,8 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
             java_script_enabled=script,
             locale="en-GB",
         )
-        context.set_default_timeout(5_000)
+        # Generous: the machine may be busy, and nothing here measures time.
+        context.set_default_timeout(20_000)
         contexts.append(context)
         context.route(
             re.compile(r"https://rooms\.\w+\.example/"),

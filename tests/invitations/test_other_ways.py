@@ -1,5 +1,6 @@
 """Every other way in: an alias, an address that clashes, the wrong account, the direct link."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -26,7 +28,7 @@ from invitations.states import NoAddress
 from tenants import schema
 from tenants.models import Account, MailKind, Membership, OutgoingMail, Tenant
 from tests.browserless import accept, code_in, handle_of, open_link, to_review
-from tests.conftest import ROOMS, Invite, Place, make_account
+from tests.conftest import ROOMS, SECOND_FACTOR, Invite, Place, make_account
 
 At = Callable[..., Place]
 
@@ -339,6 +341,42 @@ def test_the_link_is_mailed_again_to_the_invited_mailbox_only(
     assert len(set(promised.values_list("serial", flat=True))) == 1  # the same link
     last = [guest.post("consent:enter", {"address": "x@y.example"}) for _ask in range(10)][-1]
     assert (last.status_code, int(last["Retry-After"]) > 0) == (429, True)
+
+
+def test_a_second_factor_is_asked_on_the_way_in(
+    invite: Invite, at: At, frank: Account, mailoutbox: list[Any]
+) -> None:
+    """A mailed code alone does not get past it; after it the redemption goes on where it was."""
+    guest = at()
+    landing = open_link(invite(email=frank.email, redirect_url=ROOMS), guest)
+    proved = guest.client.post(landing)["Location"]
+    review = guest.path("consent:review", handle=handle_of(landing))
+    step = guest.client.post(proved, {"code": code_in(mailoutbox[-1])}, follow=True)
+    assert "One more step" in step.content.decode()
+    assert guest.client.get(review).status_code == 302
+    counter = int(time.time()) // 30
+    code = format_hotp_value(hotp_value(SECOND_FACTOR, counter))
+    done = guest.client.post(step.redirect_chain[-1][0], {"code": code})
+    assert done["Location"] == review
+    assert accept(guest, review)["Location"] == ROOMS
+
+
+def test_a_disabled_account_enters_by_no_way(
+    invite: Invite, at: At, gita: Account, mailoutbox: list[Any]
+) -> None:
+    """A11: the right code signs nobody in; the page says whom to ask, at every entrance."""
+    gita.is_active = False
+    gita.save()
+    guest = at()
+    landing = open_link(invite(), guest)
+    ways = [
+        guest.client.post(landing)["Location"],
+        guest.post("consent:enter", {"address": gita.email})["Location"],
+    ]
+    for way, mail in zip(ways, mailoutbox, strict=True):
+        answer = guest.client.post(way, {"code": code_in(mail)}, follow=True)
+        assert "This account is disabled" in answer.content.decode()
+    assert "_auth_user_id" not in guest.client.session
 
 
 # --- declining (C11) -----------------------------------------------------------------------------------
