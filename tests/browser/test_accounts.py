@@ -45,8 +45,8 @@ def test_a_passkey_is_added_after_a_code_and_signs_in(foyer: Foyer, new_page: Ne
     """From the code straight to a passkey, on to `next`; then in by the passkey alone."""
     page = new_page()
     add_authenticator(page)
-    address = "mara@contoso.example"
-    ask_code(page, foyer, address, "/accounts/passkey/%3Fnext%3D/o/contoso/guests/")
+    address = "mara@fabrikam.example"
+    ask_code(page, foyer, address, "/accounts/passkey/%3Fnext%3D/o/fabrikam/guests/")
     look_around(page, "passkey-add")
     foyer.forget_mail()
     page.get_by_role("button", name="Add this passkey").click()
@@ -54,7 +54,7 @@ def test_a_passkey_is_added_after_a_code_and_signs_in(foyer: Foyer, new_page: Ne
     foyer.mail_to(address, "A passkey was added")
     look_around(page, "recovery-codes")
     page.get_by_role("link", name="Continue").click()
-    page.wait_for_url("**/o/contoso/guests/")
+    page.wait_for_url("**/o/fabrikam/guests/")
     page.goto(f"{foyer.origin}/accounts/2fa/webauthn/")
     look_around(page, "passkeys")
     page.get_by_role("link", name="Rename").click()
@@ -64,9 +64,9 @@ def test_a_passkey_is_added_after_a_code_and_signs_in(foyer: Foyer, new_page: Ne
     page.get_by_role("heading", name="Blue telephone").wait_for()
 
     sign_out(page, foyer)
-    page.goto(f"{foyer.origin}/accounts/login/code/?next=/o/contoso/guests/invite/")
+    page.goto(f"{foyer.origin}/accounts/login/code/?next=/o/fabrikam/guests/invite/")
     page.get_by_role("button", name="Sign in with a passkey").click()
-    page.wait_for_url("**/o/contoso/guests/invite/")
+    page.wait_for_url("**/o/fabrikam/guests/invite/")
 
     # By code the passkey is the second step.
     sign_out(page, foyer)
