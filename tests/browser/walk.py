@@ -84,7 +84,7 @@ def sign_in(page: Page, foyer: Foyer, address: str) -> None:
     if cookies := foyer.cookies.get(address):
         page.context.add_cookies(cookies)
         page.goto(f"{foyer.origin}/organizations/")
-        if page.url.endswith("/organizations/"):
+        if page.url == f"{foyer.origin}/organizations/":
             return
         # Somebody changed how this person signs in, which ended the session (A11).
     foyer.forget_mail()
