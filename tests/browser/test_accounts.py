@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Foyer, NewPage
-from tests.browser.walk import code_of, look_around, totp
+from tests.browser.walk import code_of, look_around, send_code, totp
 
 
 def add_authenticator(page: Page) -> Any:
@@ -30,7 +30,7 @@ def ask_code(page: Page, foyer: Foyer, address: str, path: str = "/organizations
     foyer.forget_mail()
     page.goto(f"{foyer.origin}/accounts/login/code/?next={path}")
     page.get_by_label("E-mail address").fill(address)
-    page.get_by_role("button", name="Send me a code").click()
+    send_code(page)
     page.get_by_label("Code", exact=True).fill(code_of(foyer.mail_to(address)))
     page.get_by_role("button", name="Continue").click()
 
@@ -138,5 +138,5 @@ def test_the_other_pages_of_an_account(foyer: Foyer, new_page: NewPage) -> None:
         page.goto(f"{foyer.origin}/accounts/{path}")
         look_around(page, path.strip("/").replace("/", "-"))
     page.get_by_label("E-mail address").fill(address)
-    page.get_by_role("button", name="Send me a code").click()
+    send_code(page)
     look_around(page, "password-code")
