@@ -3,7 +3,7 @@
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from consent.views import my_access
+from consent.views import my_access, provider
 from invitations.views.setup import setup
 from tenants.views import health, home, local, outside, security
 
@@ -37,6 +37,17 @@ urlpatterns = [
     ),
     path("language/", set_language, name="set_language"),
     path("setup/<str:token>", setup, name="setup"),
+    # RFC 8414, 3.1, and how some clients read it for OpenID Connect.
+    path(
+        ".well-known/oauth-authorization-server/o/<slug:slug>",
+        provider.discovery_by_path,
+        name="authorization_server",
+    ),
+    path(
+        ".well-known/openid-configuration/o/<slug:slug>",
+        provider.discovery_by_path,
+        name="openid_configuration",
+    ),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     # These four and the sign-in link answer 404 in every mode but the local one.

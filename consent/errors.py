@@ -9,3 +9,15 @@ class ConsentError(FoyerError):
 
 class StatementChangedError(ConsentError):
     """The privacy statement is not the one that was shown any more: read again (C05)."""
+
+
+class UriError(ConsentError):
+    """An address that an app cannot come back to; its text is the address."""
+
+
+class TooManySecretsError(ConsentError):
+    """An app has two secrets already: remove the old one first."""
+
+
+class SecretNotNeededError(ConsentError):
+    """An app without a server of its own cannot keep a secret."""

@@ -9,8 +9,21 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db.models import Q
 
-from consent.models import ConsentRecord, PrivacyStatement, TermsOfUse, TermsRecord
-from invitations.models import AuditEvent, DirectoryEntry, Invitation, Sponsorship
+from consent.models import (
+    AppVisit,
+    Authorization,
+    ConsentRecord,
+    PrivacyStatement,
+    TermsOfUse,
+    TermsRecord,
+)
+from invitations.models import (
+    AppAssignment,
+    AuditEvent,
+    DirectoryEntry,
+    Invitation,
+    Sponsorship,
+)
 from tenants import schema
 from tenants.mail import blocks
 from tenants.models import Account, Tenant
@@ -113,6 +126,22 @@ def directory_data(entry: DirectoryEntry) -> dict[str, Any]:
         "terms_accepted": _rows(terms.values("accepted_at", "language", "terms__version")),
         "terms_of_use": _texts(
             TermsOfUse.objects.newest_first().filter(pk__in=terms.values("terms"))
+        ),
+        "apps": _rows(
+            AppAssignment.objects.filter(entry=entry).values("app__name", "roles", "given_at")
+        ),
+        "groups": list(entry.groups.values_list("group__name", flat=True)),
+        "owner_of": [
+            *entry.apps_owned.values_list("app__name", flat=True),
+            *entry.groups_owned.values_list("group__name", flat=True),
+        ],
+        "apps_used": _rows(
+            AppVisit.objects.filter(entry=entry).values("app__name", "first_at", "last_at")
+        ),
+        "app_sign_ins": _rows(
+            Authorization.objects.filter(entry=entry)
+            .order_by("created_at")
+            .values("client__app__name", "scope", "created_at", "authenticated_at", "ended_at")
         ),
         "audit": _rows(events.values("at", "action", "detail")),
     }

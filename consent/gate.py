@@ -1,15 +1,13 @@
 """What stands between somebody in the directory and the app: a newer statement, terms of use."""
 
 from dataclasses import dataclass
-from typing import cast
-from uuid import UUID
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
-from django.db.models.functions import Now
 
 from consent.errors import StatementChangedError
-from consent.models import ConsentRecord, PrivacyStatement, TermsOfUse, TermsRecord
+from consent.models import TermsOfUse, TermsRecord
+from consent.standing import asks_again, owes_terms
 from consent.statements import current_terms
 from invitations import audit
 from invitations.models import AuditAction, DirectoryEntry
@@ -27,33 +25,11 @@ class Outstanding:
         return self.statement or self.terms is not None
 
 
-def _asks_again(entry: DirectoryEntry) -> bool:
-    """Whether a version that asks everybody came after the newest this person agreed to."""
-    agreed = (
-        ConsentRecord.objects.filter(entry=entry, withdrawn_at__isnull=True)
-        .order_by("-agreed_at")
-        .values_list("statement__version", flat=True)
-        .first()
-    )
-    return PrivacyStatement.objects.filter(agree_again=True, version__gt=agreed or 0).exists()
-
-
-def _accepted(entry: DirectoryEntry, terms: TermsOfUse) -> bool:
-    """Whether this version was accepted by this account, and has not run out (CON-08)."""
-    records = TermsRecord.objects.filter(
-        entry=entry, terms=terms, account_id=cast("UUID", entry.account_id)
-    )
-    fresh = Q(terms__accept_again_after__isnull=True) | Q(
-        accepted_at__gt=Now() - F("terms__accept_again_after")
-    )
-    return records.filter(fresh).exists()
-
-
 def outstanding(entry: DirectoryEntry) -> Outstanding:
     """What this accepted entry has to answer before an app opens."""
-    terms = current_terms()
-    needs_terms = terms is not None and not _accepted(entry, terms)
-    return Outstanding(_asks_again(entry), terms if needs_terms else None)
+    asked: Any = DirectoryEntry.objects.annotate(again=asks_again(), owes=owes_terms())
+    again, owes = asked.values_list("again", "owes").get(pk=entry.pk)
+    return Outstanding(again, current_terms() if owes else None)
 
 
 @transaction.atomic

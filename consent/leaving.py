@@ -5,7 +5,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from consent.models import ConsentRecord
+from consent.models import AppVisit, Authorization, ConsentRecord
 from invitations import audit, notices
 from invitations.errors import LastAdministratorError
 from invitations.models import (
@@ -17,6 +17,7 @@ from invitations.models import (
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import end_invitations, unbind
 from invitations.services.erasure import erase_entry
+from invitations.services.sharing import forget_access
 from invitations.states import DeletionReason, EndReason
 from tenants import schema
 from tenants.accounts import end_sessions
@@ -49,10 +50,17 @@ def leave(*, entry: DirectoryEntry, account: Account) -> None:
     end_invitations(locked, EndReason.REMOVED)
     _withdraw(locked)
     RoleAssignment.objects.filter(entry=locked).delete()
+    forget_access(locked)
     unbind(locked)
     locked.deleted_at, locked.deletion_reason, locked.enabled = Now(), DeletionReason.LEFT, True
     locked.save()
     audit.record(AuditAction.ENTRY_LEFT, actor=locked, entry=locked)
+
+
+def forget_sign_ins(entry: DirectoryEntry) -> None:
+    """At which apps somebody signed in, and what they were given there."""
+    Authorization.objects.filter(entry=entry).delete()
+    AppVisit.objects.filter(entry=entry).delete()
 
 
 def _entries_of(account: Account, addresses: list[str]) -> list[DirectoryEntry]:
@@ -70,6 +78,7 @@ def _erase_here(account: Account, addresses: list[str]) -> None:
         keep_an_administrator(entry)
         end_invitations(entry, EndReason.REMOVED)
         _withdraw(entry)
+        forget_sign_ins(entry)
         erase_entry(entry)
 
 

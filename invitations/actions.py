@@ -10,7 +10,7 @@ from invitations.access import Viewer
 from invitations.models import DirectoryEntry
 from invitations.permissions import Permission, Role
 from invitations.rows import GuestRow
-from invitations.services import directory, manage
+from invitations.services import access, directory, manage
 from tenants.models import UserType
 
 
@@ -167,6 +167,21 @@ ACTIONS = {
             directory.set_roles,
             lambda row: row.can_delete,
             link=_("Change roles"),
+        ),
+        Action(
+            "apps",
+            Permission.SHARE_APPS,
+            _("What may %(name)s open?"),
+            _(
+                "Apps for this person alone, and groups with the apps that they give. Somebody who "
+                "is in is told of a new app by e-mail."
+            ),
+            _("Save apps and groups"),
+            _("The apps and groups of %(name)s are saved."),
+            access.set_access,
+            lambda row: row.can_delete,
+            is_about_access=False,
+            link=_("Change apps and groups"),
         ),
     )
 }

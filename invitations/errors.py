@@ -77,5 +77,21 @@ class AlreadyGuestError(InvitationError):
     """This account is in the directory under another entry."""
 
 
+class DomainRuleError(InvitationError):
+    """A line of a list of domains is none; its text is the line."""
+
+
+class DomainNotAllowedError(InvitationError):
+    """The tenant does not invite people of this domain."""
+
+
+class SharingNotAllowedError(InvitationError):
+    """An app or group that is not the inviter's to share (P04)."""
+
+
+class OwnersError(InvitationError):
+    """Owners are people who are in the directory, at most ten."""
+
+
 class InvitingNotAllowedError(InvitationError):
     """The inviter's role or the tenant's policy does not allow it."""

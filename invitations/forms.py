@@ -10,10 +10,13 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from invitations.errors import FieldError
-from invitations.models import DirectoryEntry, LandingPage, TenantPolicy
-from invitations.permissions import Role
+from invitations.domains import DomainRule, parse_domains
+from invitations.errors import DomainRuleError, FieldError, OwnersError
+from invitations.models import DirectoryEntry, Group, LandingPage, SharedApp, TenantPolicy
+from invitations.permissions import Role, WhoMayInvite
 from invitations.services import fields
+from invitations.services.access import MOST_AT_ONCE
+from invitations.services.directory import find_by_address
 from invitations.states import ExternalUserState
 from tenants.models import UserType
 
@@ -39,6 +42,18 @@ WORDS = {
     ("email", "address"): _("Enter one e-mail address, like name@example.org"),
     ("email", "person"): _("Somebody in the directory has this address"),
     ("email", "exists"): _("This address is in the list already"),
+    ("email", "domain"): _("This organization does not invite people of this domain"),
+    ("email", "nobody"): _("Nobody in the directory has this address"),
+    ("name", "empty"): _("Enter a name"),
+    ("name", "exists"): _("This name is taken"),
+    ("description", "control"): _("Take the invisible or control characters out of the text"),
+    ("description", "link"): _("Take the web address out of the text"),
+    ("description", "long"): _("Shorten the text to 200 characters"),
+    ("home_url", "redirect"): _("Enter a full web address that begins with https://"),
+    ("logo", "long"): _("Choose a picture of at most 512 KB and 4096 pixels a side"),
+    ("logo", "picture"): _("Choose a PNG, JPEG or WebP picture"),
+    ("roles", "role"): _("At most ten roles of up to 64 characters each"),
+    ("domains", "empty"): _("Enter at least one domain"),
     ("name", "control"): _("Take the invisible or control characters out of the name"),
     ("name", "link"): _("Take the web address out of the name"),
     ("name", "long"): _("Shorten the name to 100 characters"),
@@ -57,6 +72,10 @@ WORDS = {
 }
 
 
+TOO_MANY_OWNERS = _("At most ten people who are in can be owners")
+NOT_ALLOWED = _("The policy of this organization does not let you invite people.")
+
+
 def words_for(error: FieldError) -> str:
     """What a person reads for a service's refusal; `url_nl` is said like `url`."""
     kind = re.sub(r"_[a-z]{2}$", "", error.field)
@@ -66,6 +85,21 @@ def words_for(error: FieldError) -> str:
 def say(form: forms.Form, error: FieldError) -> None:
     """Put a service's refusal beside the field it is about."""
     form.add_error(error.field if error.field in form.fields else None, words_for(error))
+
+
+def answered(form: Any, perform: Callable[[], object]) -> bool:
+    """Do what a form asks for, or say beside its fields why not; whether it was done."""
+    if not form.is_valid():
+        return False
+    try:
+        perform()
+    except FieldError as error:
+        say(form, error)
+    except OwnersError:
+        form.add_error("email", str(TOO_MANY_OWNERS))
+    else:
+        return True
+    return False
 
 
 def validity_choices(policy: TenantPolicy) -> list[tuple[int, Any]]:
@@ -82,7 +116,51 @@ def validity_choices(policy: TenantPolicy) -> list[tuple[int, Any]]:
     return sorted([*VALIDITIES, (own, label)])
 
 
-class InviteForm(forms.Form):
+def message_help(policy: TenantPolicy) -> Any:
+    """What a personal message may hold."""
+    if policy.links_in_messages:
+        return _("Plain text, at most 500 characters.")
+    return _(
+        "Plain text, at most 500 characters. Web addresses and telephone numbers are not allowed."
+    )
+
+
+class AccessForm(forms.Form):
+    """What somebody is given: apps, and groups with the apps they have."""
+
+    apps = forms.ModelMultipleChoiceField(
+        label=_("Apps"),
+        queryset=SharedApp.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    groups = forms.ModelMultipleChoiceField(
+        label=_("Groups"),
+        queryset=Group.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def offer(self, *, apps: Any, groups: Any) -> None:
+        """What can be chosen; nothing is asked for what there is none of."""
+        for name, found in (("apps", apps), ("groups", groups)):
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelMultipleChoiceField)  # noqa: S101  # nosec B101: for the type
+            field.queryset = found.order_by("name")
+
+    def shares_strange(self) -> bool:
+        """Whether something was asked for that is not this person's to give (P04)."""
+        return any(self.has_error(name, "invalid_choice") for name in ("apps", "groups"))
+
+    def access(self) -> list[forms.BoundField]:
+        """The fields with something to choose, for the template."""
+        return [self[name] for name in ("apps", "groups") if self[name].subwidgets]
+
+    def asked(self) -> dict[str, Any]:
+        return {name: list(self.cleaned_data[name]) for name in ("apps", "groups")}
+
+
+class InviteForm(AccessForm):
     """*Invite a guest* (design/admin-invite.html)."""
 
     email = forms.CharField(
@@ -125,16 +203,9 @@ class InviteForm(forms.Form):
         self._policy = policy
         self._choose("language", [("en", "English"), ("nl", "Nederlands")], language)
         pages = LandingPage.objects.order_by("name").values_list("url", "name")
-        self._choose("landing", [("", _("My access")), *pages], "")
+        self._choose("landing", [("", _("The first app chosen, else My access")), *pages], "")
         self._choose("validity", validity_choices(policy), int(policy.validity.total_seconds()))
-        self.fields["message"].help_text = (
-            _("Plain text, at most 500 characters.")
-            if policy.links_in_messages
-            else _(
-                "Plain text, at most 500 characters. "
-                "Web addresses and telephone numbers are not allowed."
-            )
-        )
+        self.fields["message"].help_text = message_help(policy)
 
     def _choose(self, name: str, choices: list[tuple[Any, Any]], initial: Any) -> None:
         field = self.fields[name]
@@ -169,6 +240,7 @@ class InviteForm(forms.Form):
             "message": data["message"],
             "validity": timedelta(seconds=data["validity"]),
             "send_mail": data["send_mail"],
+            **super().asked(),
         }
 
 
@@ -194,6 +266,16 @@ class PolicyForm(forms.Form):
         coerce=int,
         help_text=_("Counted from the end of their last invitation; restorable for 30 days"),
     )
+    who_may_invite = forms.ChoiceField(label=_("Who may invite"), choices=WhoMayInvite.choices)
+    domain_rule = forms.ChoiceField(label=_("Whom they may invite"), choices=DomainRule.choices)
+    domains = forms.CharField(
+        label=_("Domains"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "none"}),
+        help_text=_(
+            "One on each line. example.org is that domain alone, *.example.org everything below it."
+        ),
+    )
     second_factor = forms.BooleanField(
         label=_("Ask administrators for a second factor"),
         required=False,
@@ -209,12 +291,22 @@ class PolicyForm(forms.Form):
         self.fields["allow_links"].initial = policy.links_in_messages
         self.fields["remind"].initial = policy.remind
         self.fields["second_factor"].initial = policy.second_factor_for_administrators
+        self.fields["who_may_invite"].initial = policy.who_may_invite
+        self.fields["domain_rule"].initial = policy.domain_rule
+        self.fields["domains"].initial = "\n".join(policy.domains)
         keep = self.fields["keep"]
         assert isinstance(keep, forms.ChoiceField)  # noqa: S101  # nosec B101: for the type
         own = policy.keep_unredeemed.days if policy.keep_unredeemed else 0
         label: Any = ngettext_lazy("%d day", "%d days", own) % own
         keep.choices = KEEPING if own in dict(KEEPING) else [*KEEPING, (own, label)]
         keep.initial = own
+
+    def clean_domains(self) -> list[str]:
+        try:
+            return parse_domains(self.cleaned_data["domains"])
+        except DomainRuleError as error:
+            text = _("“%(domain)s” is not a domain") % {"domain": error}
+            raise forms.ValidationError(text) from error
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `change_policy`."""
@@ -225,6 +317,9 @@ class PolicyForm(forms.Form):
             "remind": data["remind"],
             "keep_unredeemed": timedelta(days=data["keep"]) if data["keep"] else None,
             "second_factor_for_administrators": data["second_factor"],
+            "who_may_invite": WhoMayInvite(data["who_may_invite"]),
+            "domain_rule": DomainRule(data["domain_rule"]),
+            "domains": data["domains"],
         }
 
 
@@ -339,3 +434,86 @@ class ContactForm(forms.Form):
 
     def asked(self) -> dict[str, Any]:
         return {"address": self.cleaned_data["email"], "display_name": self.cleaned_data["name"]}
+
+
+class GroupForm(forms.Form):
+    """A group of guests and members."""
+
+    name = forms.CharField(label=_("Name"), max_length=64)
+    description = forms.CharField(label=_("What it is for"), max_length=200, required=False)
+
+
+class WhoForm(forms.Form):
+    """Somebody of the directory, by address."""
+
+    email = forms.CharField(
+        label=_("E-mail address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def find(self) -> DirectoryEntry:
+        """Who has this address here; `FieldError` for nobody. Only for a valid form."""
+        return find_by_address(self.cleaned_data["email"])
+
+
+class ShareForm(forms.Form):
+    """*Invite someone from outside* (design/worker-invite.html)."""
+
+    thing = forms.ChoiceField(
+        label=_("App to share"),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what to share")},
+    )
+    to = forms.CharField(
+        label=_("Their e-mail addresses"),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"}),
+        max_length=5 * 400,
+        error_messages={"required": _("Enter at least one e-mail address")},
+    )
+    message = forms.CharField(
+        label=_("Personal message"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def __init__(
+        self, *args: Any, own: dict[str, Any], policy: TenantPolicy, **kwargs: Any
+    ) -> None:
+        """`own` is what can be shared, by the value that stands for it."""
+        super().__init__(*args, **kwargs)
+        self._own, self._policy = own, policy
+        field = self.fields["thing"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # nosec B101: for the type
+        field.choices = [(value, str(thing)) for value, thing in own.items()]
+        self.fields["to"].help_text = _(
+            "Up to 5, one on each line. Use work addresses if they have one."
+        )
+        self.fields["message"].help_text = message_help(policy)
+
+    def clean_to(self) -> list[str]:
+        """Canonical addresses, each once."""
+        lines = [line.strip() for line in re.split(r"[\n,;]+", self.cleaned_data["to"])]
+        addresses, problems = dict[str, None](), list[str]()
+        for line in filter(None, lines):
+            try:
+                addresses[fields.clean_address(line)] = None
+            except FieldError as error:
+                problems.append(f"{line[:80]}: {words_for(error)}")
+        if problems:
+            raise forms.ValidationError(problems)
+        if not 0 < len(addresses) <= MOST_AT_ONCE:
+            raise forms.ValidationError(_("Enter one to five addresses, one on each line"))
+        return list(addresses)
+
+    def clean_message(self) -> str:
+        try:
+            return fields.clean_message(self.cleaned_data["message"], self._policy)
+        except FieldError as error:
+            raise forms.ValidationError(words_for(error)) from error
+
+    @property
+    def chosen(self) -> Any:
+        """The app or group that is shared; for a valid form."""
+        return self._own[self.cleaned_data["thing"]]

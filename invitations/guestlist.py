@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core import signing
 from django.db import connection
 from django.db.models import Case, CharField, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
-from invitations.models import DirectoryEntry, LandingPage, RoleAssignment
+from invitations.models import DirectoryEntry, LandingPage, RoleAssignment, SharedApp
 from invitations.models.directory import DirectoryQuerySet
 from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
@@ -115,6 +116,13 @@ def _landing() -> Any:
     return Subquery(page.values("name")[:1])
 
 
+def _apps() -> Any:
+    """The names of the apps that somebody was given, directly or by a group."""
+    entry = OuterRef("pk")
+    mine = Q(assignments__entry=entry) | Q(assignments__group__members__entry=entry)
+    return ArraySubquery(SharedApp.objects.filter(mine).order_by("name").distinct().values("name"))
+
+
 def _marker(entry: DirectoryEntry, direction: str) -> str:
     return signing.dumps([direction, entry.invited_at.isoformat(), str(entry.pk)], salt="guests")
 
@@ -141,7 +149,7 @@ def guest_page(
 ) -> Page:
     """A page of at most `PAGE` guests; `marker` comes from a page before."""
     guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
-    guests = guests.annotate(mail=_mail(), landing_name=_landing(), **_roles())
+    guests = guests.annotate(mail=_mail(), landing_name=_landing(), app_names=_apps(), **_roles())
     if search:
         guests = guests.matching(search)
     ordered, backwards = _from_marker(guests, marker)
@@ -158,7 +166,7 @@ def guest_page(
 
 
 def _rows(entries: DirectoryQuerySet) -> Any:
-    rows = _with_state(entries).annotate(mail=_mail(), landing_name=_landing())
+    rows = _with_state(entries).annotate(mail=_mail(), landing_name=_landing(), app_names=_apps())
     return rows.select_related("invitation", "invitation__invited_by")
 
 
@@ -182,6 +190,28 @@ def find_entry(pk: UUID) -> DirectoryEntry | None:
 def _roles() -> dict[str, Any]:
     held = RoleAssignment.objects.filter(entry=OuterRef("pk")).order_by().values("entry")
     return {"roles": Coalesce(Subquery(held.values(all=ArrayAgg("role"))), Value([]))}
+
+
+def _invited_by(inviter: DirectoryEntry) -> DirectoryQuerySet:
+    return DirectoryEntry.objects.present().filter(invitation__invited_by=inviter)
+
+
+def invited_by(inviter: DirectoryEntry, *, most: int) -> list[DirectoryEntry]:
+    """Whom this person invited, newest first, with what a row shows."""
+    entries = _rows(_invited_by(inviter)).annotate(**_roles())
+    return list(entries.order_by("-invited_at", "-id")[:most])
+
+
+def count_invited_by(inviter: DirectoryEntry) -> int:
+    return _invited_by(inviter).count()
+
+
+def find_invited_by(inviter: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:
+    """One of them; None for anybody else's guest."""
+    found: DirectoryEntry | None = (
+        _rows(_invited_by(inviter)).annotate(**_roles()).filter(pk=pk).first()
+    )
+    return found
 
 
 def find_selected(pks: Iterable[UUID]) -> list[DirectoryEntry]:

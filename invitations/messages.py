@@ -18,8 +18,18 @@ from django.utils.translation import get_language_bidi
 from django.utils.translation import gettext as _
 
 from invitations import notices, redemption
-from invitations.models import DirectoryEntry, Invitation, Notice, NoticeKind
+from invitations.models import (
+    AppAssignment,
+    DirectoryEntry,
+    Invitation,
+    Notice,
+    NoticeKind,
+    SharedApp,
+    TenantPolicy,
+)
+from invitations.models.assignment import with_apps
 from invitations.redirects import host_of
+from invitations.services.sharing import is_within_policy
 from tenants import schema
 from tenants.addresses import unicode_address
 from tenants.mail import blocks
@@ -94,6 +104,7 @@ def invitation_context(invitation: Invitation) -> dict[str, Any]:
         "inviter_name": inviter.display_name or inviter.address if inviter else "",
         "inviter_address": unicode_address(inviter.address) if inviter else "",
         "destination": invitation.destination,
+        "app_names": [name for name in invitation.app_names if name != invitation.destination],
         "destination_host": host_of(invitation.redirect_url),
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
@@ -131,13 +142,14 @@ def _compose(
 
 def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     invitation = (
-        Invitation.objects.with_clock()
-        .with_landing()
+        with_apps(Invitation.objects.with_clock().with_landing())
         .select_related("entry", "invited_by")
         .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
         .first()
     )
     if invitation is None or not invitation.is_live:
+        return None
+    if not is_within_policy(invitation, TenantPolicy.objects.get()):
         return None
     stem = "reminder" if mail.kind == MailKind.REMINDER else "invitation"
     with translation.override(invitation.language):
@@ -180,6 +192,36 @@ def _access_ended_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
         return Letter(_compose("access_ended", context, mail=mail, to=entry.address, tenant=tenant))
 
 
+def _access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
+    """To somebody who is in: another app is open to them, as long as it is."""
+    assignment = (
+        AppAssignment.objects.select_related("app", "entry")
+        .filter(pk=mail.about, entry__deleted_at__isnull=True, entry__enabled=True)
+        .first()
+    )
+    entry = assignment.entry if assignment else None
+    if assignment is None or entry is None or not (entry.is_accepted and entry.address):
+        return None
+    with translation.override(entry.language or tenant.language):
+        context = {
+            **ACCENTS,
+            "organization_name": tenant.name,
+            "app_name": assignment.app.name,
+            "description": assignment.app.description,
+            "app_url": schema.absolute_url(app_path(assignment.app)),
+            "organizations_url": schema.absolute_url(schema.public_path("organizations")),
+            "foyer_host": settings.FOYER_HOST,
+            "lang": translation.get_language(),
+            "dir": "rtl" if get_language_bidi() else "ltr",
+        }
+        return Letter(_compose("access_given", context, mail=mail, to=entry.address, tenant=tenant))
+
+
+def app_path(app: SharedApp) -> str:
+    """The direct link to an app: through the door, then to its home page."""
+    return schema.tenant_path(schema.current_tenant(), "consent:open_app", app_id=app.pk)
+
+
 def _notice_line(notice: Notice) -> dict[str, Any]:
     about, invitation = notice.about, notice.invitation
     address = invitation.address if invitation else about.address
@@ -220,6 +262,7 @@ RENDERERS: dict[str, Callable[[OutgoingMail, Tenant], Letter | None]] = {
     MailKind.REMINDER: _invitation_mail,
     MailKind.NOTICES: _notices_mail,
     MailKind.ACCESS_ENDED: _access_ended_mail,
+    MailKind.ACCESS_GIVEN: _access_given_mail,
 }
 
 

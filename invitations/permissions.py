@@ -13,11 +13,24 @@ class Role(TextChoices):
     AUDITOR = "auditor", _("Auditor")
 
 
+class WhoMayInvite(TextChoices):
+    """The tenant's policy, each level with the ones before it (product 3.5, Graph's
+    `allowInvitesFrom`)."""
+
+    NOBODY = "nobody", _("Nobody")
+    ADMINISTRATORS = "administrators", _("Administrators and user administrators")
+    INVITERS = "inviters", _("Also people with the role Guest inviter")
+    MEMBERS = "members", _("Also members, for the apps and groups they own")
+    EVERYONE = "everyone", _("Also guests, for the apps and groups they own")
+
+
 class Permission(TextChoices):
     VIEW_GUESTS = "view_guests"
     INVITE_GUESTS = "invite_guests"
     MANAGE_INVITATIONS = "manage_invitations"
     MANAGE_GUESTS = "manage_guests"
+    SHARE_APPS = "share_apps"
+    MANAGE_APPS = "manage_apps"
     MANAGE_ROLES = "manage_roles"
     MANAGE_POLICIES = "manage_policies"
     MANAGE_PRIVACY = "manage_privacy"
@@ -32,6 +45,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             Permission.INVITE_GUESTS,
             Permission.MANAGE_INVITATIONS,
             Permission.MANAGE_GUESTS,
+            Permission.SHARE_APPS,
         }
     ),
     Role.GUEST_INVITER: frozenset({Permission.VIEW_GUESTS, Permission.INVITE_GUESTS}),
@@ -46,3 +60,21 @@ ADMINISTERING = frozenset({Role.ADMINISTRATOR, Role.USER_ADMINISTRATOR})
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
     """Everything that any of these roles grants."""
     return frozenset().union(*(GRANTS[Role(role)] for role in roles))
+
+
+LEVELS = list(WhoMayInvite)
+
+
+def _level_of(roles: frozenset[str], *, is_member: bool) -> WhoMayInvite:
+    """The lowest level of the policy at which these people invite."""
+    if not ADMINISTERING.isdisjoint(roles):
+        return WhoMayInvite.ADMINISTRATORS
+    if Role.GUEST_INVITER in roles:
+        return WhoMayInvite.INVITERS
+    return WhoMayInvite.MEMBERS if is_member else WhoMayInvite.EVERYONE
+
+
+def may_invite(policy: str, *, roles: Iterable[str], is_member: bool) -> bool:
+    """Whether the tenant's policy lets somebody with these roles invite (P03)."""
+    needed = _level_of(frozenset(roles), is_member=is_member)
+    return LEVELS.index(WhoMayInvite(policy)) >= LEVELS.index(needed)

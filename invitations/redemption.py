@@ -4,11 +4,13 @@ import uuid
 from typing import Any, cast
 
 from allauth.account.models import EmailAddress
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Value
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import JSONObject, Now
 
 from invitations import audit, notices, tickets
+from invitations.domains import is_allowed
 from invitations.errors import (
     AlreadyGuestError,
     TicketInvalidError,
@@ -22,7 +24,12 @@ from invitations.models import (
     Invitation,
     LandingPage,
     NoticeKind,
+    RoleAssignment,
+    SharedApp,
+    TenantPolicy,
 )
+from invitations.models.assignment import with_apps
+from invitations.permissions import may_invite
 from invitations.states import ExternalUserState, InvitationStatus
 from tenants import schema
 from tenants.models import Account, Membership, UserType
@@ -49,18 +56,25 @@ def link_path(invitation: Invitation, purpose: tickets.Purpose) -> str:
 
 def _with_proof(account: Account | None, proof: str) -> dict[str, Any]:
     """Questions answered along with the look-up, so that they cost no statement of their own."""
-    landing = LandingPage.objects.filter(origin=OuterRef("redirect_origin"))
+    page = LandingPage.objects.filter(origin=OuterRef("redirect_origin"))
+    app = SharedApp.objects.filter(home_origin=OuterRef("redirect_origin")).exclude(home_url="")
+    policy = JSONObject(who="who_may_invite", rule="domain_rule", domains="domains")
+    roles = RoleAssignment.objects.filter(entry=OuterRef("invited_by"))
+    answers: dict[str, Any] = {
+        "may_land": Exists(page) | Exists(app),
+        "policy": Subquery(TenantPolicy.objects.values(said=policy)),
+        "inviter_roles": ArraySubquery(roles.values("role")),
+    }
     if account is None:
-        return {"is_proved": Value(False), "may_land": Exists(landing)}
+        return answers | {"is_proved": Value(False)}
     proved = EmailAddress.objects.filter(
         user_id=account.pk, email=OuterRef("address"), verified=True
     )
     other_entry = DirectoryEntry.objects.present().filter(account_id=account.pk)
-    return {
+    return answers | {
         "is_proved": Exists(proved),
         "is_alias": Q(address=proof) if proof else Value(False),
         "is_here_already": Exists(other_entry.exclude(pk=OuterRef("entry_id"))),
-        "may_land": Exists(landing),
     }
 
 
@@ -92,10 +106,8 @@ def find(
     if ticket is None and account is None:
         raise TicketInvalidError
     asked = _named(ticket) if ticket else _proved_by(cast("Account", account))
-    invitations = (
-        Invitation.objects.with_clock()
-        .with_landing()
-        .filter(asked, entry__deleted_at__isnull=True, entry__enabled=True)
+    invitations = with_apps(Invitation.objects.with_clock().with_landing()).filter(
+        asked, entry__deleted_at__isnull=True, entry__enabled=True
     )
     if lock:
         # The entry first, as everywhere: whoever changes an invitation holds its entry.
@@ -103,14 +115,28 @@ def find(
     found = list(
         invitations.select_related("entry", "invited_by").annotate(**_with_proof(account, proof))
     )
-    live = [each for each in found if each.is_live]
+    live = [each for each in found if each.is_live and is_within_policy(each)]
     # Two of the person's addresses are invited: only the mailed links tell them apart.
     if len(live) > 1:
         raise TicketInvalidError
     for invitation in live or found:
-        if invitation.is_live or invitation.status == InvitationStatus.COMPLETED:
+        if invitation in live or invitation.status == InvitationStatus.COMPLETED:
             return invitation
     raise TicketInvalidError
+
+
+def is_within_policy(invitation: Any) -> bool:
+    """Whether the tenant still invites people of this domain, and this inviter still invites.
+
+    Of an inviter who is gone the roles count that are left. The operator's always stand.
+    """
+    if invitation.invited_by is None:
+        return True
+    policy = invitation.policy
+    is_member = invitation.invited_by.user_type == UserType.MEMBER
+    return is_allowed(
+        invitation.address, rule=policy["rule"], domains=policy["domains"]
+    ) and may_invite(policy["who"], roles=invitation.inviter_roles, is_member=is_member)
 
 
 def is_redeemed_by(invitation: Invitation, account: Account | None) -> bool:

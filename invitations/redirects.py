@@ -11,6 +11,11 @@ PLAIN = re.compile(
     r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:[/?#][A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*)?"
 )
 HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))+")
+# A person's own machine, where a developer tries an app (RFC 8252, 7.3): never anybody else's.
+LOOPBACK = re.compile(
+    r"http://(?:localhost|127\.0\.0\.1):[0-9]{1,5}(?:[/?][A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*)?"
+)
+LOOPBACKS = ("http://localhost:", "http://127.0.0.1:")
 HIGHEST_PORT = 65535
 HTTPS_PORT = 443
 
@@ -32,9 +37,20 @@ def origin_of(url: str) -> str:
     return f"https://{host}" if not port or int(port) == HTTPS_PORT else f"https://{host}:{port}"
 
 
+def app_origin_of(url: str) -> str:
+    """Like `origin_of`, for the address of an app: also plain http on the person's own machine."""
+    if not url.startswith(LOOPBACKS):
+        return origin_of(url)
+    parts = urlsplit(url)
+    port = parts.netloc.rpartition(":")[2]
+    if len(url) > LONGEST or not LOOPBACK.fullmatch(url) or not 0 < int(port) <= HIGHEST_PORT:
+        raise RedirectUrlError(url[:80])
+    return f"http://{parts.netloc}"
+
+
 def check_redirect(url: str, *, origins: frozenset[str]) -> str:
     """The URL itself when its origin is one of `origins`; `RedirectUrlError` otherwise."""
-    if origin_of(url) not in origins:
+    if app_origin_of(url) not in origins:
         raise RedirectUrlError(url[:80])
     return url
 

@@ -140,6 +140,11 @@ class GuestRow:
         return self.entry.landing_name or host
 
     @property
+    def opens(self) -> str:
+        """The apps somebody has, else where the invitation leads; empty for My access."""
+        return ", ".join(getattr(self.entry, "app_names", None) or []) or self.destination
+
+    @property
     def invited_at(self) -> datetime:
         return self.entry.invited_at
 
@@ -219,6 +224,10 @@ class GuestRow:
     @property
     def correct_url(self) -> str:
         return self.act_url("correct")
+
+    @property
+    def apps_url(self) -> str:
+        return self.act_url("apps")
 
     @property
     def reset_url(self) -> str:

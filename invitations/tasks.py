@@ -110,7 +110,8 @@ class NoSuchTenantError(RuntimeError):
     """A task names no tenant that is active: it must never run anywhere else (N05)."""
 
 
-def _in_named_tenant(schema_name: str) -> AbstractContextManager[Tenant]:
+def in_named_tenant(schema_name: str) -> AbstractContextManager[Tenant]:
+    """The schema of an active tenant; `NoSuchTenantError` for every other name."""
     tenant = Tenant.objects.filter(schema_name=schema_name, status=TenantStatus.ACTIVE).first()
     if tenant is None:
         raise NoSuchTenantError(schema_name)
@@ -130,5 +131,5 @@ def upkeep() -> None:
 @shared_task(name="foyer.upkeep_of_tenant")
 def upkeep_of_tenant(tenant: str) -> dict[str, int]:
     """What time brings in one tenant, named by its schema; how many rows of each kind."""
-    with _in_named_tenant(tenant):
+    with in_named_tenant(tenant):
         return {act.__name__: act() for act in UPKEEP}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invitations.views import audit, guest, portal, redeem, settings, unwanted
+from invitations.views import audit, groups, guest, portal, redeem, settings, unwanted, worker
 
 app_name = "invitations"
 
@@ -20,6 +20,15 @@ urlpatterns = [
     path("guests/<uuid:entry_id>/resend/", portal.resend, name="resend"),
     path("guests/<uuid:entry_id>/revoke/", portal.revoke, name="revoke"),
     path("guests/<uuid:entry_id>/link/", portal.link, name="link"),
+    path("groups/", groups.groups, name="groups"),
+    path("groups/new/", groups.new_group, name="new_group"),
+    path("groups/<uuid:group_id>/", groups.group, name="group"),
+    path("groups/<uuid:group_id>/edit/", groups.edit_group, name="edit_group"),
+    path("groups/<uuid:group_id>/remove/", groups.remove_group, name="remove_group"),
+    path("invite/", worker.share, name="share"),
+    path("invite/<uuid:entry_id>/resend/", worker.resend, name="share_resend"),
+    path("invite/<uuid:entry_id>/correct/", worker.correct, name="share_correct"),
+    path("invite/<uuid:entry_id>/end/", worker.end, name="share_end"),
     path("settings/contacts/", guest.contacts, name="contacts"),
     path("settings/invitations/", settings.policies, name="policies"),
     path("audit/", audit.audit, name="audit"),

@@ -11,8 +11,9 @@ from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases
 
+from consent import keys
 from consent.review import agree
 from invitations.models import DirectoryEntry, Invitation, LandingPage
 from invitations.services.invite import invite_guest
@@ -66,9 +67,15 @@ def make_tenant(slug: str, name: str, admin: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Both tenants once a run; every test rolls back to here."""
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """Both tenants once a run; every test rolls back to here.
+
+    Instead of pytest-django's, which makes no database for tests that bring rows of their own.
+    """
     with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
         make_tenant("contoso", "Contoso", "alice@contoso.example")
         make_tenant("fabrikam", "Fabrikam", "frank@fabrikam.example")
         make_account("gita@northwind.example", "Gita Nair")
@@ -81,6 +88,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +97,7 @@ def _nothing_left_over() -> Iterator[None]:
     """No limit, no cached tenant and no schema survives a test."""
     cache.clear()
     registry._kept.clear()
+    keys._active.clear()
     yield
     if connection.connection is not None:
         schema.leave()

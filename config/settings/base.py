@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE = {
     # The rows are the promise; this sweep is what keeps it when a wake-up got lost (F01, F02).
     "deliver-due-mail": {"task": "foyer.deliver_due_mail", "schedule": 10.0},
     "upkeep": {"task": "foyer.upkeep", "schedule": 900.0},
+    "provider-upkeep": {"task": "foyer.provider_upkeep", "schedule": 3600.0},
 }
 
 # --- How long things are kept, in days (D08) --------------------------------------------------------

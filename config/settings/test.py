@@ -1,11 +1,11 @@
 """The test suite: the servers `tests.servers` started, an SMTP sink a test may start."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import LOGGING, caches, database, env
+from config.settings.base import BASE_DIR, LOGGING, caches, database, env
 
 SECRET_KEY = "only-for-tests-" + "k" * 50  # nosec B105: no secret, a constant of the tests
 FOYER_TICKET_KEY = "only-for-tests-" + "t" * 50  # nosec B105: the same
-FOYER_ORIGIN = "http://testserver"
+FOYER_ORIGIN = "https://testserver"
 FOYER_HOST = "testserver"
 FOYER_MAIL_FROM = "invitations@testserver.example"
 DEFAULT_FROM_EMAIL = f"Foyer <{FOYER_MAIL_FROM}>"
@@ -13,6 +13,8 @@ ALLOWED_HOSTS = ["testserver"]
 CSRF_TRUSTED_ORIGINS = [FOYER_ORIGIN]
 FOYER_LOCAL = True
 FOYER_MAILBOX = None
+# There is no such folder: a test that writes into it names one of its own.
+FOYER_DATA = BASE_DIR / "test-results" / "no-data"
 
 DATABASES = {
     "default": database(env.str("DATABASE_URL", "postgresql://foyer@localhost:1/foyer"), pool=False)

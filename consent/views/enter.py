@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -16,7 +16,7 @@ from consent.gate import decline_terms, outstanding
 from consent.models import TermsOfUse
 from consent.review import agree_again
 from consent.statements import current_statement
-from consent.views.after import destination_from, go_on
+from consent.views.after import Destination, destination_from, ends_at, go_on
 from consent.views.review import shown_version, statement_context
 from invitations import redemption
 from invitations.access import Viewer, entry_of, require_entry
@@ -25,7 +25,6 @@ from invitations.models import DirectoryEntry
 from invitations.services.invite import has_open_offer, mail_again
 from tenants import codes, limits, schema
 from tenants.adapters import account_of, has_account, sign_in_with_mailbox
-from tenants.csp import add_sources
 from tenants.errors import too_many_requests
 from tenants.models import Account
 
@@ -61,7 +60,7 @@ def _purpose() -> str:
     return f"enter:{schema.current_schema()}"
 
 
-def _code_to(request: HttpRequest, address: str) -> HttpResponse:
+def _code_to(request: HttpRequest, address: str, destination: Destination) -> HttpResponse:
     """Mail a code; who is invited here may make an account with it. The page is the same for
     everybody (A01)."""
     known = has_account(address)
@@ -69,15 +68,22 @@ def _code_to(request: HttpRequest, address: str) -> HttpResponse:
         codes.send_code(request, purpose=_purpose(), address=address)
     else:
         codes.send_refusal(request, purpose=_purpose(), address=address)
-    return redirect("consent:enter_code")
+    return redirect(destination.by_way_of("consent:enter_code"))
+
+
+def _hint(destination: Destination) -> str:
+    """Whom the app expects, when it says so (OpenID Connect Core, `login_hint`)."""
+    return parse_qs(urlsplit(destination.path).query).get("login_hint", [""])[0][:320]
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
     """Who are you, for somebody who came by the direct link."""
-    path = schema.tenant_path(schema.current_tenant(), "consent:enter")
-    form = EnterForm(request.POST if request.method == "POST" else None)
+    destination = destination_from(request)
+    path = destination.by_way_of("consent:enter")
+    posted = request.POST if request.method == "POST" else None
+    form = EnterForm(posted, initial={"address": _hint(destination)})
     if form.is_valid():
-        return _code_to(request, form.cleaned_data["address"])
+        return _code_to(request, form.cleaned_data["address"], destination)
     context = {
         "organization_name": schema.current_tenant().name,
         "form": form,
@@ -93,7 +99,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
 def enter_code(request: HttpRequest) -> HttpResponse:
     """Type the code that the direct link mailed; it signs in, and makes an account for who is
     invited."""
-    path = schema.tenant_path(schema.current_tenant(), "consent:enter")
+    path = destination_from(request).by_way_of("consent:enter")
     wrong = False
     if request.method == "POST":
         try:
@@ -127,13 +133,31 @@ def enter(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _mail_again(request, account)
     entry = entry_of(account)
+    destination = destination_from(request)
     if entry:
-        return go_on(entry, _home_of(entry))
+        return _arrived(request, entry, destination)
     try:
         redemption.find(None, account=account)
     except TicketInvalidError:
         return _stranger(request, account)
-    return redirect("consent:review_direct")
+    return redirect(destination.by_way_of("consent:review_direct"))
+
+
+def _arrived(request: HttpRequest, entry: DirectoryEntry, destination: Destination) -> HttpResponse:
+    """On to where they were going.
+
+    Whoever goes to an app comes by a page of ours that sends them on: browsers would not follow
+    the answer of the sign-in form to another origin (C09, measured in Chromium).
+    """
+    if not destination.is_known:
+        return go_on(entry, Destination(_home_of(entry)))
+    answer = go_on(entry, destination)
+    if not destination.origin:
+        return answer
+    context = {"organization_name": schema.current_tenant().name, "onward": answer["Location"]}
+    page = render(request, "consent/going_on.html", context)
+    page.headers["Refresh"] = f"0; url={answer['Location']}"
+    return page
 
 
 def _home_of(entry: DirectoryEntry) -> str:
@@ -144,20 +168,12 @@ def _home_of(entry: DirectoryEntry) -> str:
     return schema.public_path("organization", slug=tenant.slug)
 
 
-def _ends_at(response: HttpResponse, destination: str) -> HttpResponse:
-    """Let this page's answer be followed to the app it ends at (C09)."""
-    parts = urlsplit(destination)
-    if parts.netloc:
-        add_sources(response, {"form-action": [f"{parts.scheme}://{parts.netloc}"]})
-    return response
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_entry
 def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """A newer privacy statement asks everybody: the same answer once more."""
     destination, changed = destination_from(request), False
-    if not outstanding(viewer.entry).statement:
+    if not outstanding(viewer.entry).statement and not destination.asks_again:
         return go_on(viewer.entry, destination)
     if request.method == "POST":
         shown = shown_version(request)
@@ -180,7 +196,7 @@ def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "again": True,
     }
     status = HTTPStatus.CONFLICT if changed else HTTPStatus.OK
-    return _ends_at(render(request, "consent/review.html", context, status=status), destination)
+    return ends_at(render(request, "consent/review.html", context, status=status), destination)
 
 
 def _opened(terms: TermsOfUse, language: str, account: Account) -> str:
@@ -198,7 +214,7 @@ def _opened_language(request: HttpRequest, terms: TermsOfUse, account: Account) 
 
 
 def _terms_page(
-    request: HttpRequest, viewer: Viewer, terms: TermsOfUse, destination: str, **more: Any
+    request: HttpRequest, viewer: Viewer, terms: TermsOfUse, destination: Destination, **more: Any
 ) -> HttpResponse:
     said = terms.in_language(request.POST.get("open", ""))
     is_open = bool(request.POST.get("open"))
@@ -210,7 +226,7 @@ def _terms_page(
         "opened": _opened(terms, said["language"], viewer.account) if is_open else "",
         **more,
     }
-    return _ends_at(render(request, "consent/terms.html", context), destination)
+    return ends_at(render(request, "consent/terms.html", context), destination)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -21,6 +21,7 @@ from consent.models import (
     TermsOfUse,
     TermsRecord,
 )
+from consent.panel import PanelApp, apps_by_schema
 from invitations.errors import LastAdministratorError
 from invitations.models import DirectoryEntry
 from tenants import schema
@@ -37,15 +38,19 @@ def _me(request: HttpRequest) -> Account:
     return account
 
 
-def _place(membership: Membership) -> dict[str, Any]:
+def _place(membership: Membership, apps: dict[str, list[PanelApp]] | None = None) -> dict[str, Any]:
     tenant = membership.tenant
     is_open = tenant.status == TenantStatus.ACTIVE
     is_member = membership.user_type == UserType.MEMBER
+    here = (apps or {}).get(tenant.schema_name, [])
+    share_url = schema.tenant_path(tenant, "invitations:share") if is_open else ""
     return {
         "name": tenant.name,
         "domain": tenant.domain,
         "initial": tenant.initial,
         "since": membership.since,
+        "apps": [app for app in here if app.is_open],
+        "share_url": share_url if any(app.is_owned for app in here) else "",
         "is_member": is_member,
         "is_open": is_open,
         "leave_url": schema.public_path("leave", slug=tenant.slug),
@@ -72,7 +77,9 @@ def _memberships(account: Account) -> Any:
 def organizations(request: HttpRequest) -> HttpResponse:
     """Every organization this account belongs to, also those that are closed for now."""
     person = _me(request)
-    places = [_place(membership) for membership in _memberships(person)]
+    memberships = list(_memberships(person))
+    apps = apps_by_schema(memberships)
+    places = [_place(membership, apps) for membership in memberships]
     return render(request, "consent/organizations.html", {"person": person, "places": places})
 
 
@@ -141,7 +148,8 @@ def _details(membership: Membership) -> dict[str, Any]:
 def organization(request: HttpRequest, slug: str) -> HttpResponse:
     """One organization: what it knows, what was accepted when, with the exact text."""
     membership = _membership(request, slug)
-    context = {"person": _me(request), "place": _place(membership), **_details(membership)}
+    place = _place(membership, apps_by_schema([membership]))
+    context = {"person": _me(request), "place": place, **_details(membership)}
     return render(request, "consent/organization.html", context)
 
 

@@ -12,7 +12,7 @@ from consent.errors import StatementChangedError
 from consent.models import PrivacyStatement
 from consent.review import agree
 from consent.statements import current_statement
-from consent.views.after import go_on
+from consent.views.after import Destination, destination_from, ends_at, go_on
 from invitations import handles, proofs, redemption
 from invitations.errors import AlreadyGuestError, TicketInvalidError, WrongAccountError
 from invitations.models import Invitation
@@ -27,7 +27,6 @@ from invitations.views.redeem import (
 )
 from tenants import schema
 from tenants.adapters import account_of
-from tenants.csp import add_sources
 from tenants.models import Account
 
 
@@ -37,12 +36,15 @@ class Way:
 
     held: handles.Handle | None
     proof: str
+    # Where the direct link was going; a mailed link has its own end.
+    onward: Destination | None = None
 
     @classmethod
     def of(cls, request: HttpRequest, handle: str, account: Account | None) -> "Way":
         """Raises `TicketInvalidError` when this browser holds nothing under the handle."""
         if not handle:
-            return cls(None, "")
+            onward = destination_from(request)
+            return cls(None, "", onward if onward.is_known else None)
         held = handles.take(request, handle)
         if account is None:
             return cls(held, "")
@@ -58,7 +60,13 @@ class Way:
         """Where this way begins: with another account, or another time."""
         if self.held:
             return step("landing", self.held)
+        if self.onward:
+            return self.onward.by_way_of("consent:enter")
         return schema.tenant_path(schema.current_tenant(), "consent:enter")
+
+    def end(self, invitation: Invitation) -> Destination:
+        """Where the person goes once this is answered: asked again now (C07)."""
+        return self.onward or Destination.at(redemption.destination_of(invitation))
 
     def find(self, account: Account) -> Invitation:
         return redemption.find(self.ticket, account=account, proof=self.proof)
@@ -98,9 +106,7 @@ def _page(
     response = render(request, "consent/review.html", context, status=status)
     # Browsers apply form-action to the redirect after the POST too: this page ends at that one
     # origin (C09).
-    if invitation.redirect_url and invitation.may_land:
-        add_sources(response, {"form-action": [invitation.redirect_origin]})
-    return response
+    return ends_at(response, way.end(invitation))
 
 
 def shown_version(request: HttpRequest) -> int | None:
@@ -128,10 +134,10 @@ def _accept(request: HttpRequest, way: Way, account: Account, shown: int) -> Htt
         invitation = way.find(account)
         speak(request, invitation)
         return _page(request, way, invitation, account, changed=True)
-    destination = redemption.destination_of(agreed.invitation)
+    destination = way.end(agreed.invitation)
     if agreed.terms_required:
         return go_on(agreed.entry, destination)
-    return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
+    return HttpResponseRedirect(destination.path, status=HTTPStatus.SEE_OTHER)
 
 
 def _review(request: HttpRequest, way: Way, account: Account) -> HttpResponse:
@@ -141,8 +147,8 @@ def _review(request: HttpRequest, way: Way, account: Account) -> HttpResponse:
     invitation = way.find(account)
     speak(request, invitation)
     if redemption.is_redeemed_by(invitation, account):
-        destination = redemption.destination_of(invitation)
-        return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
+        path = way.end(invitation).path
+        return HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
     redemption.check_usable(invitation)
     if answer == "cancel":
         return _cancelled(request, way, invitation)
@@ -182,4 +188,6 @@ def review(request: HttpRequest, handle: str = "") -> HttpResponse:
         except AlreadyGuestError:
             return _already_here(request, account)
     except TicketInvalidError:
-        return dead_ticket(request) if handle else redirect("consent:enter")
+        if handle:
+            return dead_ticket(request)
+        return redirect(destination_from(request).by_way_of("consent:enter"))

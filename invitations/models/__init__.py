@@ -1,3 +1,11 @@
+from invitations.models.app import AppLogo, SharedApp, WhoMayEnter
+from invitations.models.assignment import (
+    AppAssignment,
+    AppOwner,
+    Group,
+    GroupMember,
+    GroupOwner,
+)
 from invitations.models.audit import AuditAction, AuditEvent, AuditHead
 from invitations.models.directory import (
     Contact,
@@ -11,17 +19,25 @@ from invitations.models.notice import Notice, NoticeKind
 from invitations.models.policy import LandingPage, TenantPolicy
 
 __all__ = [
+    "AppAssignment",
+    "AppLogo",
+    "AppOwner",
     "AuditAction",
     "AuditEvent",
     "AuditHead",
     "Contact",
     "DirectoryEntry",
     "EntryAlias",
+    "Group",
+    "GroupMember",
+    "GroupOwner",
     "Invitation",
     "LandingPage",
     "Notice",
     "NoticeKind",
     "RoleAssignment",
+    "SharedApp",
     "Sponsorship",
     "TenantPolicy",
+    "WhoMayEnter",
 ]

@@ -41,6 +41,22 @@ class AuditAction(models.TextChoices):
     POLICY_CHANGED = "policy.changed"
     LANDING_PAGE_ADDED = "landing_page.added"
     LANDING_PAGE_REMOVED = "landing_page.removed"
+    APP_ADDED = "app.added"
+    APP_CHANGED = "app.changed"
+    APP_REMOVED = "app.removed"
+    APP_OWNERS_CHANGED = "app.owners_changed"
+    APP_ASSIGNED = "app.assigned"
+    APP_UNASSIGNED = "app.unassigned"
+    APP_SECRET_ADDED = "app.secret_added"  # noqa: S105  # nosec B105: the name of an act
+    APP_SECRET_REMOVED = "app.secret_removed"  # noqa: S105  # nosec B105: the same
+    APP_TOKENS_ENDED = "app.tokens_ended"  # nosec B105: the same
+    GROUP_ADDED = "group.added"
+    GROUP_CHANGED = "group.changed"
+    GROUP_REMOVED = "group.removed"
+    GROUP_OWNERS_CHANGED = "group.owners_changed"
+    GROUP_MEMBER_ADDED = "group.member_added"
+    GROUP_MEMBER_REMOVED = "group.member_removed"
+    SIGNING_KEYS_ROTATED = "signing_keys.rotated"
     AUDIT_EXPORTED = "audit.exported"
 
 

@@ -68,6 +68,9 @@ class DirectoryEntry(models.Model):
     )
     invited_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
+    # Whatever an app was given before is void (Graph's `signInSessionsValidFromDateTime`): moved
+    # on by blocking, deleting, leaving, resetting and taking an app away (O07).
+    sign_in_valid_from = models.DateTimeField(db_default=Now())
     deleted_at = models.DateTimeField(null=True, blank=True)
     deletion_reason = models.CharField(max_length=16, choices=DeletionReason.choices, blank=True)
     sponsors = models.ManyToManyField(

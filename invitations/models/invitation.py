@@ -1,10 +1,13 @@
 import uuid
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import BooleanField, Case, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
+from invitations.models.addresses import https_or_loopback
+from invitations.models.app import SharedApp
 from invitations.models.directory import DirectoryEntry
 from invitations.models.policy import LandingPage
 from invitations.redirects import host_of
@@ -17,9 +20,10 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         return self.filter(status__in=OPEN)
 
     def with_landing(self) -> "InvitationQuerySet":
-        """With `landing_name`: what the tenant calls the page the guest is sent to."""
+        """With `landing_name`: what the tenant calls the page or app the guest is sent to."""
         page = LandingPage.objects.filter(url=OuterRef("redirect_url")).values("name")[:1]
-        answers: dict[str, Any] = {"landing_name": Subquery(page)}
+        app = SharedApp.objects.filter(home_url=OuterRef("redirect_url")).values("name")[:1]
+        answers: dict[str, Any] = {"landing_name": Coalesce(Subquery(page), Subquery(app))}
         return self.annotate(**answers)
 
     def with_clock(self) -> "InvitationQuerySet":
@@ -67,6 +71,7 @@ class Invitation(models.Model):
     is_here_already = False
     may_land = False
     landing_name: str | None = None
+    app_names: Sequence[str] = ()
 
     objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -78,7 +83,7 @@ class Invitation(models.Model):
                 name="invitation_one_open_an_entry",
             ),
             models.CheckConstraint(
-                condition=Q(redirect_url="") | Q(redirect_url__startswith="https://"),
+                condition=Q(redirect_url="") | https_or_loopback("redirect_url"),
                 name="invitation_redirect_is_https",
             ),
         )

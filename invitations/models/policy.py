@@ -1,8 +1,12 @@
 import uuid
 from datetime import timedelta
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+
+from invitations.domains import DomainRule
+from invitations.permissions import WhoMayInvite
 
 SHORTEST_VALIDITY = timedelta(hours=1)
 LONGEST_VALIDITY = timedelta(days=30)
@@ -18,6 +22,12 @@ class TenantPolicy(models.Model):
     links_in_messages = models.BooleanField(default=False)
     second_factor_for_administrators = models.BooleanField(default=True)
     remind = models.BooleanField(default=False)
+    who_may_invite = models.CharField(
+        max_length=16, choices=WhoMayInvite.choices, default=WhoMayInvite.MEMBERS
+    )
+    # An allow-list or a deny-list, never both (`invitations.domains`).
+    domain_rule = models.CharField(max_length=8, choices=DomainRule.choices, default=DomainRule.ANY)
+    domains = ArrayField(models.CharField(max_length=255), default=list, blank=True)
     # How long an entry is kept that nobody ever redeemed; None for ever.
     keep_unredeemed = models.DurationField(null=True, blank=True, default=timedelta(days=90))
 

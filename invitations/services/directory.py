@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from invitations import audit
@@ -40,6 +41,16 @@ from tenants.models import MailKind, Membership, UserType
 KEPT_FOR = timedelta(days=30)
 
 
+def find_by_address(text: str) -> DirectoryEntry:
+    """Who has this address here, as theirs or as another one; `FieldError` for nobody."""
+    address = fields.clean_address(text)
+    known = Q(address=address) | Q(aliases__address=address)
+    entry = DirectoryEntry.objects.present().filter(known).first()
+    if entry is None:
+        raise FieldError("email", "nobody")
+    return entry
+
+
 def lock_entry(entry: DirectoryEntry) -> DirectoryEntry:
     """The present entry under a lock; `DirectoryEntry.DoesNotExist` when it is gone meanwhile."""
     return DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk)
@@ -61,7 +72,7 @@ def unbind(entry: DirectoryEntry) -> None:
     Membership.objects.filter(entry_id=entry.pk, tenant=schema.current_tenant()).delete()
     entry.account = None
     entry.external_user_state = ExternalUserState.PENDING_ACCEPTANCE
-    entry.state_changed_at = Now()
+    entry.state_changed_at = entry.sign_in_valid_from = Now()
 
 
 @transaction.atomic
@@ -75,8 +86,8 @@ def block_sign_in(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     keep_an_administrator(locked)
     if not locked.enabled:
         raise TransitionError("blocked already")
-    locked.enabled = False
-    locked.save(update_fields=["enabled"])
+    locked.enabled, locked.sign_in_valid_from = False, Now()
+    locked.save(update_fields=["enabled", "sign_in_valid_from"])
     audit.record(AuditAction.SIGN_IN_BLOCKED, actor=by, entry=locked)
 
 
@@ -103,7 +114,8 @@ def delete_entry(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     end_invitations(locked, EndReason.REMOVED)
     Membership.objects.filter(entry_id=locked.pk, tenant=schema.current_tenant()).delete()
     locked.deleted_at, locked.deletion_reason = Now(), DeletionReason.REMOVED
-    locked.save(update_fields=["deleted_at", "deletion_reason"])
+    locked.sign_in_valid_from = Now()
+    locked.save(update_fields=["deleted_at", "deletion_reason", "sign_in_valid_from"])
     if locked.is_accepted:
         outbox.promise_mail(
             tenant=schema.current_tenant(), kind=MailKind.ACCESS_ENDED, about=locked.pk

@@ -13,6 +13,7 @@ from invitations.models import (
     RoleAssignment,
     Sponsorship,
 )
+from invitations.services.sharing import forget_access
 from invitations.states import DeletionReason, ExternalUserState
 from tenants.models import Membership, OutgoingMail
 
@@ -31,6 +32,7 @@ def erase_entry(entry: DirectoryEntry, *, action: AuditAction = AuditAction.ENTR
     EntryAlias.objects.filter(entry=entry).delete()
     Sponsorship.objects.filter(Q(entry=entry) | Q(sponsor=entry)).delete()
     RoleAssignment.objects.filter(entry=entry).delete()
+    forget_access(entry)
     Membership.objects.filter(entry_id=entry.pk).delete()
     DirectoryEntry.objects.filter(pk=entry.pk).update(
         display_name="",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from invitations.errors import FieldError, RedirectUrlError
-from invitations.models import LandingPage, TenantPolicy
+from invitations.models import LandingPage, SharedApp, TenantPolicy
 from invitations.models.policy import LONGEST_VALIDITY, SHORTEST_VALIDITY
 from invitations.redirects import check_redirect
 from tenants import schema
@@ -44,7 +44,9 @@ def clean_redirect(url: str) -> str:
     """The URL, at an origin this tenant registered; empty stays empty."""
     if not url:
         return ""
-    origins = frozenset(LandingPage.objects.values_list("origin", flat=True))
+    pages = LandingPage.objects.values_list("origin", flat=True)
+    apps = SharedApp.objects.exclude(home_url="").values_list("home_origin", flat=True)
+    origins = frozenset(pages.union(apps))
     try:
         return check_redirect(url, origins=origins)
     except RedirectUrlError as error:

@@ -1,6 +1,6 @@
 """Inviting somebody: directory entry, invitation, audit event and promised mail at one stroke."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,34 +12,28 @@ from invitations.errors import (
     FieldError,
     GuestAlreadyAcceptedError,
     GuestAlreadyInvitedError,
-    InvitingNotAllowedError,
 )
 from invitations.models import (
     AuditAction,
     Contact,
     DirectoryEntry,
     EntryAlias,
+    Group,
     Invitation,
     RoleAssignment,
+    SharedApp,
     Sponsorship,
     TenantPolicy,
 )
-from invitations.permissions import Permission, Role, permissions_of
-from invitations.redirects import origin_of
+from invitations.permissions import Role
+from invitations.redirects import app_origin_of
 from invitations.services import fields
+from invitations.services.sharing import check_domain, check_inviting, give_along, take_back
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.addresses import AddressError, canonical_address
 from tenants.mail import blocks, outbox
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
-
-
-def may_invite(inviter: DirectoryEntry | None) -> bool:
-    """Whether this entry's roles allow inviting; None is the operator, who may."""
-    if inviter is None:
-        return True
-    roles = inviter.role_assignments.values_list("role", flat=True)
-    return inviter.enabled and Permission.INVITE_GUESTS in permissions_of(roles)
 
 
 def announce(invitation: Invitation) -> OutgoingMail | None:
@@ -81,7 +75,7 @@ def open_invitation(
         address=address,
         invited_by=invited_by,
         redirect_url=redirect_url,
-        redirect_origin=origin_of(redirect_url) if redirect_url else "",
+        redirect_origin=app_origin_of(redirect_url) if redirect_url else "",
         message=message,
         language=language,
         send_mail=send_mail,
@@ -102,6 +96,7 @@ def _make_room(entry: DirectoryEntry) -> None:
         raise GuestAlreadyInvitedError(entry.pk)
     reason = EndReason.REPLACED if declined else EndReason.EXPIRED
     previous.move_to(InvitationStatus.REVOKED, reason=reason)
+    take_back(previous)
 
 
 def conflict_of(address: str) -> str:
@@ -152,6 +147,11 @@ def _add_sponsor(entry: DirectoryEntry, inviter: DirectoryEntry) -> None:
         )
 
 
+def _first_home(apps: Sequence[SharedApp]) -> str:
+    """The first app that people can open; empty when there is none."""
+    return next((app.home_url for app in apps if app.home_url), "")
+
+
 @transaction.atomic
 def invite_guest(
     *,
@@ -165,20 +165,24 @@ def invite_guest(
     send_mail: bool = True,
     user_type: UserType = UserType.GUEST,
     roles: Iterable[Role] = (),
+    apps: Sequence[SharedApp] = (),
+    groups: Sequence[Group] = (),
 ) -> Invitation:
     """Open an invitation and promise its mail in the same transaction.
 
     `invited_by` None is the operator. `validity` is 1 hour to 30 days, the tenant's policy when
-    None. Raises `FieldError` naming the field, `InvitingNotAllowedError`,
+    None. `apps` and `groups` are given along; without a redirect URL the guest lands in the first
+    app. Raises `FieldError` naming the field, `InvitingNotAllowedError`, `SharingNotAllowedError`,
     `GuestAlreadyInvitedError`, `GuestAlreadyAcceptedError`.
     """
-    if not may_invite(invited_by):
-        raise InvitingNotAllowedError
     policy = TenantPolicy.objects.get()
+    check_inviting(invited_by, policy, apps=apps, groups=groups)
     address = fields.clean_address(email)
+    if invited_by:
+        check_domain(address, policy)
     entry_name = fields.clean_display_name(display_name)
     clean_message = fields.clean_message(message, policy)
-    clean_redirect = fields.clean_redirect(redirect_url)
+    clean_redirect = fields.clean_redirect(redirect_url or _first_home(apps))
     clean_validity = fields.clean_validity(validity, policy)
     chosen_language = clean_language(language)
     entry = _entry_for(address, display_name=entry_name, user_type=user_type)
@@ -193,6 +197,7 @@ def invite_guest(
         send_mail=send_mail,
         validity=clean_validity,
     )
+    give_along(invitation, apps=apps, groups=groups)
     if invited_by:
         _add_sponsor(entry, invited_by)
     for role in roles:
@@ -203,6 +208,8 @@ def invite_guest(
         invitation=invitation,
         user_type=user_type,
         mail=send_mail,
+        apps=[str(app.pk) for app in apps],
+        groups=[str(group.pk) for group in groups],
     )
     announce(invitation)
     return invitation

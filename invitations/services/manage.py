@@ -5,7 +5,6 @@ from django.db import IntegrityError, transaction
 from invitations import audit
 from invitations.errors import (
     AddressTakenError,
-    InvitingNotAllowedError,
     NotOneselfError,
     TransitionError,
 )
@@ -13,7 +12,14 @@ from invitations.models import AuditAction, DirectoryEntry, Invitation, TenantPo
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import lock_entry, unbind
-from invitations.services.invite import announce, conflict_of, may_invite, open_invitation
+from invitations.services.invite import announce, conflict_of, open_invitation
+from invitations.services.sharing import (
+    brought_by,
+    check_domain,
+    check_inviting,
+    hand_on,
+    take_back,
+)
 from invitations.states import OPEN, EndReason, InvitationStatus
 
 
@@ -37,22 +43,15 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     """A new ticket for the same offer; every older one is dead from now on (T09).
 
     Works for expired, declined and revoked invitations too: it is the same as inviting again.
+    Raises what inviting raises, and `TransitionError` when there is nothing to send.
     """
-    if not may_invite(by):
-        raise InvitingNotAllowedError
     previous = lock_newest(entry)
-    if previous.status in OPEN:
-        previous.move_to(InvitationStatus.REVOKED, reason=EndReason.REPLACED)
-    invitation = open_invitation(
-        previous.entry,
-        address=previous.address,
-        invited_by=by or previous.invited_by,
-        redirect_url=previous.redirect_url,
-        message=previous.message,
-        language=previous.language,
-        send_mail=True,
-        validity=TenantPolicy.objects.get().validity,
-    )
+    policy = TenantPolicy.objects.get()
+    check_inviting(by, policy, **brought_by(previous))
+    if by:
+        check_domain(previous.address, policy)
+    invitation = _open_again(previous, address=previous.address, by=by, reason=EndReason.REPLACED)
+    hand_on(previous, invitation)
     audit.record(
         AuditAction.INVITATION_RESENT,
         actor=by,
@@ -71,6 +70,7 @@ def revoke_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     """
     invitation = lock_newest(entry)
     invitation.move_to(InvitationStatus.REVOKED, reason=EndReason.BY_TENANT)
+    take_back(invitation)
     audit.record(AuditAction.INVITATION_REVOKED, actor=by, invitation=invitation)
     return invitation
 
@@ -125,8 +125,13 @@ def correct_address(
     """
     canonical = fields.clean_address(address)
     previous = lock_newest(entry)
+    policy = TenantPolicy.objects.get()
+    check_inviting(by, policy, **brought_by(previous))
+    if by:
+        check_domain(canonical, policy)
     _give_address(previous.entry, canonical)
     invitation = _open_again(previous, address=canonical, by=by, reason=EndReason.CORRECTED)
+    hand_on(previous, invitation)
     audit.record(
         AuditAction.INVITATION_CORRECTED, actor=by, invitation=invitation, replaces=str(previous.pk)
     )

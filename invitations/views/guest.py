@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -22,15 +23,31 @@ from invitations.errors import (
     AddressTakenError,
     FieldError,
     InvitationError,
+    InvitingNotAllowedError,
     LastAdministratorError,
     NotOneselfError,
     RestoreClashError,
     RestoreTooLateError,
+    SharingNotAllowedError,
     SponsorsError,
     TransitionError,
 )
-from invitations.forms import AddressForm, ContactForm, RolesForm, SponsorsForm, say
-from invitations.models import Contact, DirectoryEntry, Invitation
+from invitations.forms import (
+    AccessForm,
+    AddressForm,
+    ContactForm,
+    RolesForm,
+    SponsorsForm,
+    say,
+)
+from invitations.models import (
+    AppAssignment,
+    Contact,
+    DirectoryEntry,
+    Group,
+    Invitation,
+    SharedApp,
+)
 from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services import directory
@@ -68,6 +85,13 @@ def _invitations(entry: DirectoryEntry) -> list[Invitation]:
     return list(sent.order_by("-created_at")[:HISTORY])
 
 
+def _apps(entry: DirectoryEntry) -> list[dict[str, Any]]:
+    """What this person has, and by which group; apps that are open to everybody are not listed."""
+    mine = Q(entry=entry) | Q(group__members__entry=entry)
+    given = AppAssignment.objects.filter(mine).select_related("app", "group").order_by("app__name")
+    return [{"name": each.app.name, "group": each.group, "roles": each.roles} for each in given]
+
+
 @require_safe
 @require(Permission.VIEW_GUESTS)
 def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
@@ -79,6 +103,7 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
         "person": viewer,
         "row": row,
         "name": _name(row),
+        "apps": _apps(row.entry),
         "aliases": [alias.address for alias in row.entry.aliases.all()],
         "sponsors": list(row.entry.sponsors.all()),
         "invitations": _invitations(row.entry),
@@ -92,11 +117,23 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     return render(request, "invitations/guest.html", context)
 
 
+def _access_form(entry: DirectoryEntry, posted: Any) -> AccessForm:
+    given = {
+        "apps": list(SharedApp.objects.filter(assignments__entry=entry)),
+        "groups": list(Group.objects.filter(members__entry=entry)),
+    }
+    form = AccessForm(posted, initial=given)
+    form.offer(apps=SharedApp.objects.all(), groups=Group.objects.all())
+    return form
+
+
 def _form(action: Action, row: GuestRow, posted: Any) -> forms.Form | None:
     if action.name in {"correct", "reset"}:
         return AddressForm(posted, required=action.name == "correct")
     if action.name == "sponsors":
         return SponsorsForm(posted, entry=row.entry)
+    if action.name == "apps":
+        return _access_form(row.entry, posted)
     if action.name == "roles":
         return RolesForm(posted, roles=row.entry.roles)
     return None
@@ -114,6 +151,8 @@ def _perform(
         say(form, error)
     except DirectoryEntry.DoesNotExist as error:
         raise Http404 from error
+    except (InvitingNotAllowedError, SharingNotAllowedError) as error:
+        raise PermissionDenied from error
     except InvitationError as error:
         refuse(str(REFUSALS[type(error)]()) if type(error) in REFUSALS else str(error))
     else:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,14 +15,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from invitations import guestlist, redemption
 from invitations.access import Viewer, require
-from invitations.errors import FieldError, GuestAlreadyInvitedError, TransitionError
-from invitations.forms import InviteForm, say
+from invitations.errors import (
+    FieldError,
+    GuestAlreadyInvitedError,
+    InvitingNotAllowedError,
+    SharingNotAllowedError,
+    TransitionError,
+)
+from invitations.forms import NOT_ALLOWED, InviteForm, say, words_for
 from invitations.messages import from_header
-from invitations.models import Invitation, TenantPolicy
+from invitations.models import Group, Invitation, SharedApp, TenantPolicy
 from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services.invite import invite_guest
 from invitations.services.manage import note_link_shown, resend_invitation, revoke_invitation
+from invitations.services.sharing import own_apps, own_groups
 from invitations.states import NoAddress
 from tenants import schema
 from tenants.addresses import unicode_address
@@ -139,15 +147,30 @@ def _warn(request: HttpRequest, invitation: Invitation) -> None:
         messages.warning(request, text % {"readable": readable, "address": entry.address})
 
 
+def _shareable(viewer: Viewer) -> dict[str, QuerySet[Any]]:
+    """The apps and groups that this person may give away (P04)."""
+    if viewer.may(Permission.SHARE_APPS):
+        return {"apps": SharedApp.objects.all(), "groups": Group.objects.all()}
+    return {"apps": own_apps(viewer.entry), "groups": own_groups(viewer.entry)}
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.INVITE_GUESTS)
 def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """*Invite a guest*: one form, one service, back to the list with the new row."""
     tenant = schema.current_tenant()
     posted = request.POST if request.method == "POST" else None
-    form = InviteForm(posted, policy=TenantPolicy.objects.get(), language=tenant.language)
-    existing = None
-    if posted is not None and form.is_valid():
+    form = InviteForm(
+        posted,
+        policy=TenantPolicy.objects.get(),
+        language=tenant.language,
+        initial={"apps": request.GET.getlist("app"), "groups": request.GET.getlist("group")},
+    )
+    form.offer(**_shareable(viewer))
+    existing, status = None, HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    if form.shares_strange():
+        raise PermissionDenied
+    if form.is_valid():
         try:
             invitation = invite_guest(invited_by=viewer.entry, **form.asked())
         except FieldError as error:
@@ -158,6 +181,9 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             if existing and existing.was_just_invited:
                 return _invited_together(request, existing)
             form.add_error("email", _("This person is in the directory already"))
+        except InvitingNotAllowedError:
+            form.add_error(None, str(NOT_ALLOWED))
+            status = HTTPStatus.FORBIDDEN
         else:
             return _invited(request, invitation)
     context = {
@@ -165,9 +191,9 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "person": viewer,
         "form": form,
         "existing": existing,
+        "may_share": viewer.may(Permission.SHARE_APPS),
         "preview": _preview(viewer),
     }
-    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "invitations/invite.html", context, status=status)
 
 
@@ -194,6 +220,10 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
     row = _guest(entry_id)
     try:
         resend_invitation(entry=row.entry, by=viewer.entry)
+    except FieldError as error:
+        messages.error(request, words_for(error))
+    except (InvitingNotAllowedError, SharingNotAllowedError) as error:
+        raise PermissionDenied from error
     except TransitionError:
         text = _("%(guest)s has accepted already: there is nothing to send.")
         messages.error(request, text % {"guest": row.entry})

@@ -101,6 +101,7 @@ def landing_context(invitation: Invitation) -> dict[str, Any]:
         "expires_at": invitation.expires_at,
         "zone": zone_label(invitation.expires_at),
         "destination": invitation.destination,
+        "app_names": [name for name in invitation.app_names if name != invitation.destination],
         "privacy_url": schema.tenant_path(tenant, "consent:statement"),
     }
 

@@ -30,7 +30,11 @@ def _remove(viewer: Viewer, asked: str) -> None:
 def _save(form: PolicyForm, viewer: Viewer) -> bool:
     if not form.is_valid():
         return False
-    services.change_policy(**form.asked(), by=viewer.entry)
+    try:
+        services.change_policy(**form.asked(), by=viewer.entry)
+    except FieldError as error:
+        say(form, error)
+        return False
     return True
 
 

@@ -13,6 +13,7 @@ class MailKind(models.TextChoices):
     REMINDER = "reminder", _("Reminder")
     NOTICES = "notices", _("What happened to your guests")
     ACCESS_ENDED = "access_ended", _("Access ended")
+    ACCESS_GIVEN = "access_given", _("Access given")
 
 
 class MailState(models.TextChoices):

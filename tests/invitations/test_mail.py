@@ -104,7 +104,7 @@ def test_every_link_in_the_mail_is_foyers_own(invite: Invite, smtp: SmtpSink) ->
     (mail,) = smtp.mails
     links = re.findall(r'href="([^"]*)"', mail.part("html"))
     assert links
-    assert all(link.startswith("http://testserver/o/contoso/") for link in links), links
+    assert all(link.startswith("https://testserver/o/contoso/") for link in links), links
     assert "https://evil.example/x" in mail.part("html")
 
 

@@ -106,7 +106,7 @@ def test_without_mail_the_administrator_gets_the_link(
     answer = admin.post("invitations:invite", data)
     assert "/redeem/" not in text(admin.client.get(answer["Location"]))
     page = text(admin.client.post(answer["Location"]))
-    assert re.search(r"http://testserver/o/contoso/redeem/[\w-]{54}", page)
+    assert re.search(r"https://testserver/o/contoso/redeem/[\w-]{54}", page)
     assert not OutgoingMail.objects.exists()
     with schema.in_tenant(contoso):
         assert AuditEvent.objects.filter(action=AuditAction.INVITATION_LINK_SHOWN).count() == 1
@@ -204,7 +204,9 @@ def test_policies_and_landing_pages_are_the_tenants_own(
 ) -> None:
     admin = at(alice)
     chosen = {"save": "1", "validity": "3600", "allow_links": "on", "remind": "on", "keep": "30"}
-    admin.post("invitations:policies", chosen)
+    chosen |= {"who_may_invite": "inviters", "domain_rule": "allow"}
+    chosen |= {"domains": "Northwind.example\n*.tailspin.example\nbücher.example\n"}
+    assert admin.post("invitations:policies", chosen).status_code == 302
     admin.post(
         "invitations:policies",
         {"add": "1", "name": "Drawings", "url": "https://draw.contoso.example/"},
@@ -213,6 +215,9 @@ def test_policies_and_landing_pages_are_the_tenants_own(
         policy = TenantPolicy.objects.get()
         assert (policy.validity.total_seconds(), policy.links_in_messages) == (3600, True)
         assert (policy.remind, policy.second_factor_for_administrators) == (True, False)
+        assert (policy.who_may_invite, policy.domain_rule) == ("inviters", "allow")
+        listed = ["*.tailspin.example", "northwind.example", "xn--bcher-kva.example"]
+        assert policy.domains == listed
         assert policy.keep_unredeemed
         assert policy.keep_unredeemed.days == 30
         page = LandingPage.objects.get(name="Drawings")
@@ -224,6 +229,58 @@ def test_policies_and_landing_pages_are_the_tenants_own(
         decoy = LandingPage.objects.get()
     assert admin.post("invitations:policies", {"remove": str(decoy.pk)}).status_code == 404
     assert admin.post("invitations:policies", {"remove": "x"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"domains": "northwind.example\nnot a domain"}, "“not” is not a domain"),
+        ({"domains": "*"}, "“*” is not a domain"),
+        ({"domains": ""}, "Enter at least one domain"),
+        ({"who_may_invite": "whoever"}, "not one of the available choices"),
+        ({"domain_rule": ""}, "This field is required"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_changes_nothing(
+    at: At, alice: Account, contoso: Tenant, changed: dict[str, str], said: str
+) -> None:
+    """P03."""
+    chosen = {"save": "1", "validity": "3600", "keep": "30", "who_may_invite": "nobody"}
+    chosen |= {"domain_rule": "allow", "domains": "northwind.example"} | changed
+    with schema.in_tenant(contoso):
+        before = TenantPolicy.objects.values().get()
+    answer = at(alice).post("invitations:policies", chosen)
+    assert answer.status_code == 400
+    assert said in text(answer)
+    with schema.in_tenant(contoso):
+        assert TenantPolicy.objects.values().get() == before
+
+
+def test_inviting_says_what_the_policy_forbids(
+    at: At, alice: Account, contoso: Tenant, invite: Invite
+) -> None:
+    """P03: nobody invites, not even administrators; the form keeps what was typed."""
+    open_one = invite(email="x@tailspin.example")
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(who_may_invite="nobody")
+    admin = at(alice)
+    answer = admin.post("invitations:invite", FORM)
+    assert answer.status_code == 403
+    assert "does not let you invite people" in text(answer)
+    assert FORM["email"] in text(answer)
+    assert admin.post("invitations:resend", entry_id=open_one.entry_id).status_code == 403
+    correct = {"entry_id": open_one.entry_id, "action": "correct"}
+    data = {"email": "y@tailspin.example"}
+    assert admin.post("invitations:act", data, **correct).status_code == 403
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(
+            who_may_invite="members", domain_rule="allow", domains=["northwind.example"]
+        )
+    path = admin.path("invitations:resend", entry_id=open_one.entry_id)
+    said = "does not invite people of this domain"
+    assert said in text(admin.client.post(path, follow=True))
+    assert said in text(admin.post("invitations:act", data, **correct))
+    assert said in text(admin.post("invitations:invite", FORM | {"email": "z@tailspin.example"}))
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def leave(browser: Client, provider: OpenIDProvider, **asked: str) -> str:
 
 
 def come_back(browser: Client, url: str) -> Any:
-    assert url.startswith("http://testserver/accounts/outside/"), url
-    return browser.get(url.removeprefix("http://testserver"))
+    assert url.startswith("https://testserver/accounts/outside/"), url
+    return browser.get(url.removeprefix("https://testserver"))
 
 
 def go(browser: Client, provider: OpenIDProvider, **asked: str) -> Any:
@@ -385,7 +385,7 @@ def test_every_attempt_has_its_own_state_nonce_and_challenge(
     for name in ("state", "nonce", "code_challenge"):
         assert first[name] != second[name]
     assert first["code_challenge_method"] == ["S256"]
-    assert first["redirect_uri"] == ["http://testserver/accounts/outside/woodgrove/callback/"]
+    assert first["redirect_uri"] == ["https://testserver/accounts/outside/woodgrove/callback/"]
 
 
 def changed(url: str, **parts: str) -> str:

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -43,7 +44,7 @@ CREATE = ("--name", "Tailspin", "--domain", "tailspin.example", "--admin", "tim@
 
 def test_create_tenant_makes_everything_and_prints_the_administrators_link(db: None) -> None:
     link = run("create_tenant", "tailspin", *CREATE)
-    assert link.startswith("http://testserver/o/tailspin/redeem/")
+    assert link.startswith("https://testserver/o/tailspin/redeem/")
     tenant = Tenant.objects.get(slug="tailspin")
     with schema.in_tenant(tenant):
         assert TenantPolicy.objects.get().validity.days == 7
@@ -106,7 +107,7 @@ def test_a_domain_is_verified_for_one_tenant(contoso: Tenant, fabrikam: Tenant) 
 
 def test_the_invite_command_prints_a_link_and_says_what_is_wrong(contoso: Tenant) -> None:
     link = run("invite", "--tenant", "contoso", "--email", "x@tailspin.example", "--no-mail")
-    assert link.startswith("http://testserver/o/contoso/redeem/")
+    assert link.startswith("https://testserver/o/contoso/redeem/")
     assert not OutgoingMail.objects.exists()
     for arguments in (
         ("--tenant", "nobody", "--email", "x@tailspin.example"),
@@ -120,7 +121,10 @@ def test_the_invite_command_prints_a_link_and_says_what_is_wrong(contoso: Tenant
             run("invite", *arguments)
 
 
-def test_the_demonstration_has_guests_in_every_state(db: None) -> None:
+def test_the_demonstration_has_guests_in_every_state(
+    db: None, settings: Any, tmp_path: Path
+) -> None:
+    settings.FOYER_DATA = tmp_path
     for slug in ("contoso", "fabrikam"):
         tenant = Tenant.objects.get(slug=slug)
         tenant.delete(force_drop=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,110 @@
+"""What administrators register: how an app signs people in, and its secrets."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from consent.errors import SecretNotNeededError, TooManySecretsError
+from consent.keys import ensure_keys
+from consent.models import (
+    AccessTokenFormat,
+    ClientSecret,
+    ClientType,
+    OAuthClient,
+    SigningAlgorithm,
+)
+from consent.uris import check_uri
+from invitations import audit
+from invitations.models import AuditAction, DirectoryEntry, SharedApp
+from invitations.services.apps import add_app, change_app
+
+SECRET_BYTES = 32
+
+
+def digest(secret: str) -> str:
+    """How a random secret, code or token is kept: SHA-256 in hex (architecture 10)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How an app signs people in; raises `UriError` for an address it cannot come back to."""
+
+    client_type: ClientType = ClientType.WEB
+    redirect_uris: tuple[str, ...] = ()
+    sign_out_uris: tuple[str, ...] = ()
+    id_token_algorithm: SigningAlgorithm = SigningAlgorithm.RS256
+    access_token_format: AccessTokenFormat = AccessTokenFormat.OPAQUE
+
+    def __post_init__(self) -> None:
+        for uri in (*self.redirect_uris, *self.sign_out_uris):
+            check_uri(uri)
+
+    def columns(self) -> dict[str, Any]:
+        return {
+            "client_type": self.client_type,
+            "redirect_uris": list(self.redirect_uris),
+            "sign_out_uris": list(self.sign_out_uris),
+            "id_token_algorithm": self.id_token_algorithm,
+            "access_token_format": self.access_token_format,
+        }
+
+
+@transaction.atomic
+def register_app(
+    *, registration: Registration, by: DirectoryEntry | None, **about: Any
+) -> OAuthClient:
+    """Share an app and register its client. `about` is what `add_app` takes; raises what it does."""
+    ensure_keys()
+    app = add_app(by=by, **about)
+    return OAuthClient.objects.create(app=app, **registration.columns())
+
+
+@transaction.atomic
+def change_registration(
+    client: OAuthClient, *, registration: Registration, by: DirectoryEntry | None, **about: Any
+) -> None:
+    """Change app and client together. Secrets of an app that keeps none from now on are gone."""
+    app: SharedApp = change_app(client.app, by=by, **about)
+    OAuthClient.objects.filter(app=app).update(**registration.columns())
+    if registration.client_type == ClientType.PUBLIC:
+        ClientSecret.objects.filter(client=client).delete()
+
+
+@transaction.atomic
+def add_secret(client: OAuthClient, *, by: DirectoryEntry | None) -> str:
+    """A new secret, shown to its reader now and never again; the other one stays valid.
+
+    Raises `TooManySecretsError` when there are two, `SecretNotNeededError` for a public client.
+    """
+    locked = OAuthClient.objects.select_for_update().get(pk=client.pk)
+    if locked.client_type == ClientType.PUBLIC:
+        raise SecretNotNeededError
+    if ClientSecret.objects.filter(client=locked).count() >= ClientSecret.MOST:
+        raise TooManySecretsError
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    row = ClientSecret.objects.create(client=locked, digest=digest(secret), hint=secret[:4])
+    audit.record(AuditAction.APP_SECRET_ADDED, actor=by, app=str(locked.app_id), secret=str(row.pk))
+    return secret
+
+
+@transaction.atomic
+def remove_secret(row: ClientSecret, *, by: DirectoryEntry | None) -> None:
+    """From the next request on it opens nothing."""
+    audit.record(
+        AuditAction.APP_SECRET_REMOVED,
+        actor=by,
+        app=str(row.client.app_id),
+        secret=str(row.pk),
+    )
+    row.delete()
+
+
+def is_secret_of(digests: Iterable[str], secret: str) -> bool:
+    """Whether it is one of the secrets, in the same time whichever."""
+    asked = digest(secret)
+    return True in [secrets.compare_digest(asked, known) for known in digests]

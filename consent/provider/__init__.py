@@ -1,0 +1,1 @@
+"""The OpenID Connect provider of a tenant; the one door to Authlib."""

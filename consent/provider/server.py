@@ -1,0 +1,352 @@
+"""Authlib's authorization server with our storage, our gate and no way around PKCE."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from allauth.account.internal.flows.login import get_authentication_records
+from authlib.common.urls import add_params_to_uri
+from authlib.integrations.django_oauth2.authorization_server import AuthorizationServer
+from authlib.integrations.django_oauth2.requests import DjangoOAuth2Payload, DjangoOAuth2Request
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import (
+    InvalidRequestError,
+    InvalidScopeError,
+    OAuth2Request,
+    grants,
+)
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from django.http import HttpRequest
+from django.utils import timezone
+
+from consent.clients import digest
+from consent.models import Authorization, OAuthClient, Token
+from consent.provider import claims, tokens
+from consent.provider.client import OFFLINE, Client, find_client
+from tenants import schema
+from tenants.models import Account
+
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+LONGEST_NONCE = 500
+WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
+# How allauth calls a proof, and how RFC 8176 does.
+AMR = {
+    "code": "otp",
+    "password": "pwd",  # nosec B105: RFC 8176's word, not a password
+    "totp": "otp",
+    "recovery_codes": "otp",
+    "webauthn": "hwk",
+}
+BEARER = "Bearer"
+
+
+class RequestNotSupportedError(OAuth2Error):
+    error = "request_not_supported"
+
+
+class RequestUriNotSupportedError(OAuth2Error):
+    error = "request_uri_not_supported"
+
+
+class OwnPayload(DjangoOAuth2Payload):
+    """Words that Authlib repeats in its errors, where it fails over odd characters."""
+
+    @property
+    def response_type(self) -> str:
+        return _plain(self.data.get("response_type", ""))
+
+    @property
+    def grant_type(self) -> str:
+        return _plain(self.data.get("grant_type", ""))
+
+
+def _plain(word: str) -> str:
+    return word if WORD.fullmatch(word) else "unknown"
+
+
+class OwnRequest(DjangoOAuth2Request):
+    """At the address we configured (N08); Authlib's own believes the Host header, and refuses http
+    behind a proxy that ends TLS."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        uri = schema.absolute_url(request.get_full_path())
+        OAuth2Request.__init__(self, str(request.method), uri, headers=request.headers)
+        self.payload: Any = OwnPayload(request)
+        self._request = request
+
+
+def session_digest(request: HttpRequest) -> str:
+    """Which browser, without its key."""
+    return hashlib.sha256((request.session.session_key or "").encode()).hexdigest()
+
+
+def proofs_of(request: HttpRequest, account: Account) -> dict[str, Any]:
+    """How and when this session proved who it is: `authenticated_at`, `amr`, `acr`, `idp`."""
+    records = get_authentication_records(request, account)
+    names = [str(record.get("type") or record["method"]) for record in records]
+    amr = list(dict.fromkeys(AMR[name] for name in names if name in AMR))
+    factors = {record["method"] for record in records}
+    is_multi = "mfa" in factors and (len(factors) > 1 or "webauthn" in names)
+    outside = [record for record in records if record["method"] == "socialaccount"]
+    at = records[-1]["at"] if records else account.last_login or timezone.now()
+    return {
+        "authenticated_at": at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC),
+        "amr": [*amr, "mfa"] if is_multi else amr,
+        "acr": claims.MULTI_FACTOR if is_multi else "",
+        "idp": str(outside[-1].get("provider", "")) if outside else "",
+    }
+
+
+class S256(CodeChallenge):
+    """PKCE with S256 for every client, public or confidential (RFC 9700, 2.1.1; O02)."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
+
+    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
+        data = grant.request.payload.data
+        if not data.get("code_challenge") or data.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("PKCE with code_challenge_method=S256 is required.")
+        super().validate_code_challenge(grant, redirect_uri)
+
+    def get_authorization_code_challenge_method(self, authorization_code: Any) -> str:  # noqa: ARG002  # Authlib names it
+        return "S256"
+
+
+def _check_openid(grant: Any, _redirect_uri: str) -> None:
+    """What OpenID Connect asks of a request beyond OAuth, once it may be answered at the app."""
+    payload = grant.request.payload
+    data = payload.data
+    if "request" in data:
+        raise RequestNotSupportedError
+    if "request_uri" in data:
+        raise RequestUriNotSupportedError
+    if any(len(values) > 1 for values in payload.datalist.values()):
+        raise InvalidRequestError("A parameter came twice.")
+    if "openid" not in (payload.scope or "").split():
+        raise InvalidScopeError("The scope must contain 'openid'.")
+    if data.get("response_mode", "query") != "query":
+        raise InvalidRequestError("Only response_mode=query is supported.")
+    if len(data.get("nonce", "")) > LONGEST_NONCE:
+        raise InvalidRequestError("'nonce' is too long.")
+    if not (data.get("max_age") or "0").isascii() or not (data.get("max_age") or "0").isdigit():
+        raise InvalidRequestError("'max_age' must be a number of seconds.")
+    prompts = (data.get("prompt") or "").split()
+    if "none" in prompts and len(prompts) > 1:
+        raise InvalidRequestError("'prompt=none' stands alone.")
+    if not set(prompts) <= {"none", "login", "select_account", "consent"}:
+        raise InvalidRequestError("This 'prompt' is not supported.")
+
+
+class OpenIDConnect:
+    """The checks above, and the ID token of the answer."""
+
+    def __call__(self, grant: Any) -> None:
+        grant.register_hook("after_validate_authorization_request_payload", _check_openid)
+
+
+class CodeGrant(grants.AuthorizationCodeGrant):
+    """Code flow; a code is a row that is consumed under a lock (O03)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)
+    _checked: str | None = None
+
+    @staticmethod
+    def validate_authorization_redirect_uri(request: Any, client: Client) -> str:
+        """The address itself when it is registered in exactly this form (O01)."""
+        uri: str = request.payload.redirect_uri or ""
+        if not client.check_redirect_uri(uri):
+            raise InvalidRequestError("This redirect_uri is not registered.")
+        return uri
+
+    def validate_authorization_request(self) -> str:
+        # Authlib asks twice; the answer costs a statement.
+        if self._checked is None:
+            self._checked = super().validate_authorization_request()
+        return self._checked
+
+    def create_authorization_response(self, redirect_uri: str, grant_user: Any) -> Any:
+        status, body, headers = super().create_authorization_response(redirect_uri, grant_user)
+        return status, body, [(name, _with_issuer(value)) for name, value in headers]
+
+    def generate_authorization_code(self) -> str:
+        return tokens.random_token()
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        data = request.payload.data
+        Authorization.objects.create(
+            client=request.client.row,
+            entry_id=UUID(request.client.standing["id"]),
+            account_id=request.user.pk,
+            code_digest=digest(code),
+            redirect_uri=self._checked or "",
+            scope=request.scope,
+            nonce=data.get("nonce", ""),
+            code_challenge=data["code_challenge"],
+            session_digest=session_digest(self.server.http_request),
+            **proofs_of(self.server.http_request, request.user),
+        )
+
+    def query_authorization_code(self, code: str, client: Client) -> Any:
+        found = tokens.take_code(code, client.row)
+        if found:
+            found.get_redirect_uri = lambda: found.redirect_uri
+            found.get_scope = lambda: found.scope
+        return found
+
+    def authenticate_user(self, authorization_code: Any) -> Any:
+        return authorization_code
+
+    def delete_authorization_code(self, authorization_code: Any) -> None:
+        """It stays, spent, so that its second coming is noticed."""
+
+
+class RefreshGrant(grants.RefreshTokenGrant):
+    """A new refresh token at every use; an old one that comes back ends them all (O06)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = list(AUTH_METHODS)
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> tokens.Held | None:
+        held = tokens.find(refresh_token, kind="refresh", lock=True)
+        if held and held.row.used_at and not held.authorization.ended_at:
+            tokens.end_family(held.authorization, reason="refresh")
+        return held if held and held.is_good else None
+
+    def authenticate_user(self, refresh_token: tokens.Held) -> Any:
+        return refresh_token.authorization
+
+    def revoke_old_credential(self, refresh_token: tokens.Held) -> None:
+        tokens.spend_refresh(refresh_token)
+
+
+class ClientCredentialsGrant(grants.ClientCredentialsGrant):
+    """A service speaks for itself (RFC 6749, 4.4)."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+
+class Revocation(RevocationEndpoint):
+    """RFC 7009."""
+
+    CLIENT_AUTH_METHODS = list(AUTH_METHODS)
+
+    def authenticate_token(self, request: Any, client: Client) -> tokens.Held | None:
+        """None, and the same answer, for nonsense and for another app's token (O05)."""
+        self.check_params(request, client)
+        found = tokens.find(request.form["token"])
+        return found if found and found.check_client(client) else None
+
+    def revoke_token(self, token: tokens.Held, request: Any) -> None:
+        tokens.revoke(token)
+
+
+class Introspection(IntrospectionEndpoint):
+    """RFC 7662; of another app's token it says what it says of nonsense (O05)."""
+
+    CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> tokens.Held | None:  # noqa: ARG002  # Authlib names it
+        return tokens.find(token_string)
+
+    def check_permission(self, token: tokens.Held, client: Client, request: Any) -> bool:
+        return token.check_client(client)
+
+    def introspect_token(self, token: tokens.Held) -> dict[str, Any]:
+        row: Token = token.row
+        authorization = token.authorization
+        subject = authorization.entry_id if authorization else row.client_id
+        return {
+            "active": True,
+            "client_id": str(row.client_id),
+            "token_type": BEARER,
+            "scope": row.scope,
+            "sub": str(subject),
+            "tid": str(schema.current_tenant().pk),
+            "aud": str(row.client_id),
+            "iss": claims.issuer(),
+            "iat": int(row.created_at.timestamp()),
+            "exp": int(row.expires_at.timestamp()),
+        }
+
+
+def _with_issuer(uri: str) -> str:
+    """RFC 9207: every answer says which provider it comes from."""
+    return str(add_params_to_uri(uri, [("iss", claims.issuer())]))
+
+
+class Provider(AuthorizationServer):
+    """One for each request: it knows who is asking."""
+
+    def __init__(self, request: HttpRequest, account: Account | None = None) -> None:
+        super().__init__(OAuthClient, Token)
+        self.http_request = request
+        self.account_id = account.pk if account else None
+        self.register_grant(CodeGrant, [S256(required=True), OpenIDConnect()])
+        self.register_grant(RefreshGrant)
+        self.register_grant(ClientCredentialsGrant)
+        self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection)
+
+    def query_client(self, client_id: str) -> Client | None:
+        return find_client(client_id, account_id=self.account_id)
+
+    def create_oauth2_request(self, request: HttpRequest) -> OwnRequest:
+        return OwnRequest(request)
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """No signals between our apps."""
+
+    def generate_token(
+        self,
+        grant_type: str,
+        client: Client,
+        user: Any = None,
+        scope: str | None = None,
+        expires_in: int | None = None,  # noqa: ARG002  # Authlib names it
+        include_refresh_token: bool = True,
+    ) -> dict[str, Any]:
+        """What the answer holds; `user` is the authorization the tokens come of."""
+        authorization, scope = user, scope or ""
+        given: dict[str, Any] = {
+            "token_type": BEARER,
+            "access_token": tokens.new_access_token(
+                authorization=authorization, client=client.row, scope=scope
+            ),
+            "expires_in": tokens.ACCESS_SECONDS,
+            "scope": scope,
+        }
+        if authorization is None:
+            return given
+        if include_refresh_token and OFFLINE in authorization.scope.split():
+            given["refresh_token"] = tokens.random_token()
+        if "openid" in scope.split():
+            given["id_token"] = claims.id_token(
+                authorization,
+                client=client.row,
+                scope=scope,
+                access_token=given["access_token"],
+                with_nonce=grant_type == "authorization_code",
+            )
+        return given
+
+    def save_token(self, token: dict[str, Any], request: Any) -> None:
+        authorization = request.user
+        tokens.keep(
+            client=request.client.row,
+            authorization=authorization,
+            scope=token["scope"],
+            given=token,
+        )
+        if authorization:
+            tokens.note_visit(authorization, request.client.row)
+
+    def refusal(self, error: OAuth2Error) -> str:
+        """The app's own address with the error, for an app we know; empty for a page of ours."""
+        redirect_uri = getattr(error, "redirect_uri", None)
+        if not redirect_uri:
+            return ""
+        return _with_issuer(str(add_params_to_uri(redirect_uri, error.get_body())))

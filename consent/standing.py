@@ -1,0 +1,100 @@
+"""Where somebody stands with an app: in the directory, let in, and everything answered.
+
+Put into the look-up of a client or of a token, so that the check costs no statement of its own.
+"""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, JSONObject, Now
+
+from consent.models import Authorization, ConsentRecord, PrivacyStatement, TermsOfUse, TermsRecord
+from invitations.models import DirectoryEntry, SharedApp, WhoMayEnter
+from invitations.models.assignment import assignments_of
+from invitations.states import ExternalUserState
+from tenants.models import Account
+
+
+def asks_again() -> Exists:
+    """On entries: whether a statement that asks everybody came after what was agreed to."""
+    agreed = ConsentRecord.objects.filter(
+        entry=OuterRef(OuterRef("pk")), withdrawn_at__isnull=True
+    ).order_by("-agreed_at")
+    newest = Coalesce(Subquery(agreed.values("statement__version")[:1]), 0)
+    return Exists(PrivacyStatement.objects.filter(agree_again=True, version__gt=newest))
+
+
+def owes_terms() -> Exists:
+    """On entries: whether the terms of today were not accepted, or not lately enough (CON-08)."""
+    fresh = Q(terms__accept_again_after__isnull=True) | Q(
+        accepted_at__gt=Now() - F("terms__accept_again_after")
+    )
+    accepted = TermsRecord.objects.filter(
+        fresh,
+        terms=OuterRef("pk"),
+        entry=OuterRef(OuterRef("pk")),
+        account_id=OuterRef(OuterRef("account_id")),
+    )
+    newest = TermsOfUse.objects.order_by("-version").values("version")[:1]
+    current = TermsOfUse.objects.filter(version=Subquery(newest), required=True)
+    return Exists(current.exclude(Exists(accepted)))
+
+
+def standing_of(account_id: Any) -> Subquery:
+    """On clients: the account's entry as JSON, None for strangers."""
+    app = OuterRef("app_id")
+    entries = DirectoryEntry.objects.present().filter(
+        account_id=account_id, external_user_state=ExternalUserState.ACCEPTED
+    )
+    assigned = Exists(assignments_of(OuterRef("pk"), OuterRef("app_ref")))
+    said = JSONObject(
+        id="pk", enabled="enabled", assigned=assigned, again=asks_again(), terms=owes_terms()
+    )
+    return Subquery(entries.annotate(app_ref=app).values(said=said)[:1])
+
+
+def alive(authorizations: Any = None) -> Any:
+    """Authorizations with `is_alive`, and what claims are made of, in one statement (O07).
+
+    Alive is: not ended, the same account still in the directory and enabled since, the app still
+    open to it. The order in which things changed does not matter: it is asked at every use.
+    """
+    rows = authorizations if authorizations is not None else Authorization.objects.all()
+    app = OuterRef("client__app_id")
+    entry = OuterRef("entry_id")
+    everybody = SharedApp.objects.filter(pk=app, who_may_enter=WhoMayEnter.EVERYBODY)
+    standing = Q(
+        ended_at__isnull=True,
+        entry__deleted_at__isnull=True,
+        entry__enabled=True,
+        entry__external_user_state=ExternalUserState.ACCEPTED,
+        entry__account_id=F("account_id"),
+        entry__sign_in_valid_from__lte=F("created_at"),
+    )
+    active = Exists(Account.objects.filter(pk=OuterRef("account_id"), is_active=True))
+    let_in = Q(Exists(everybody)) | Q(Exists(assignments_of(entry, app)))
+    # First the address the directory knows, as long as the account proved it.
+    as_invited = ExpressionWrapper(Q(email=OuterRef("entry__address")), output_field=BooleanField())
+    proved = (
+        EmailAddress.objects.filter(user_id=OuterRef("account_id"), verified=True)
+        .annotate(as_invited=as_invited)
+        .order_by("-as_invited", "-primary")
+    )
+    roles = (
+        assignments_of(entry, app).annotate(role=Func("roles", function="unnest")).values("role")
+    )
+    answers: dict[str, Any] = {
+        "is_alive": ExpressionWrapper(standing & Q(active) & let_in, output_field=BooleanField()),
+        "proved_address": Subquery(proved.values("email")[:1]),
+        # Not the entry itself: prepared rows hold what belongs to their own table, and answers.
+        "entry_name": F("entry__display_name"),
+        "entry_type": F("entry__user_type"),
+        "entry_language": F("entry__language"),
+        "account_name": Subquery(
+            Account.objects.filter(pk=OuterRef("account_id")).values("display_name")[:1]
+        ),
+        "app_roles": ArraySubquery(roles),
+    }
+    return rows.annotate(**answers)

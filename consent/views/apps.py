@@ -1,0 +1,254 @@
+"""Shared apps in the portal: what they are, how they sign people in, who may enter."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Max, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from consent import clients
+from consent.app_forms import AppForm, AssignForm, LogoForm
+from consent.errors import SecretNotNeededError, TooManySecretsError
+from consent.models import AppVisit, ClientSecret, ClientType, OAuthClient
+from invitations.access import Viewer, require
+from invitations.forms import WhoForm, answered
+from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
+from invitations.permissions import Permission
+from invitations.services import apps as services
+from tenants import schema
+
+SHOWN = 200
+VISITS = 20
+
+
+def _client(app_id: UUID) -> OAuthClient:
+    """How this tenant's app signs people in, or the 404 of an id that never existed (N01)."""
+    client = OAuthClient.objects.select_related("app").filter(app=app_id).first()
+    if client is None:
+        raise Http404
+    return client
+
+
+def logo_path(app: Any) -> str:
+    """Where its picture is; empty when it has none."""
+    if not app.logo_hash:
+        return ""
+    tenant = schema.current_tenant()
+    return schema.tenant_path(tenant, "consent:app_logo", app_id=app.pk, version=app.logo_hash)
+
+
+@require_safe
+@require(Permission.SHARE_APPS)
+def apps(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """All shared apps by name, with when somebody last signed in."""
+    found = SharedApp.objects.select_related("client").annotate(last_used=Max("visits__last_at"))
+    rows = [{"app": app, "logo": logo_path(app)} for app in found.order_by("name")[:SHOWN]]
+    context = {
+        "section": "apps",
+        "person": viewer,
+        "rows": rows,
+        "may_manage": viewer.may(Permission.MANAGE_APPS),
+    }
+    return render(request, "consent/apps.html", context)
+
+
+def _status(request: HttpRequest) -> HTTPStatus:
+    return HTTPStatus.BAD_REQUEST if request.method == "POST" else HTTPStatus.OK
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def new_app(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Register an app; an app that keeps secrets gets its first one, shown once."""
+    form = AppForm(request.POST if request.method == "POST" else None)
+    made: list[OAuthClient] = []
+
+    def perform() -> None:
+        made.append(
+            clients.register_app(registration=form.registration(), by=viewer.entry, **form.about())
+        )
+
+    if answered(form, perform):
+        messages.success(request, _("%(name)s is shared.") % {"name": made[0].app})
+        return redirect("consent:app", app_id=made[0].app_id)
+    context = {"section": "apps", "person": viewer, "form": form}
+    return render(request, "consent/app_form.html", context, status=_status(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def edit_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
+    """Change what people see of it and how it signs them in."""
+    client = _client(app_id)
+    form = AppForm.of(client, request.POST if request.method == "POST" else None)
+
+    def perform() -> None:
+        clients.change_registration(
+            client, registration=form.registration(), by=viewer.entry, **form.about()
+        )
+
+    if answered(form, perform):
+        messages.success(request, _("Saved."))
+        return redirect("consent:app", app_id=app_id)
+    context = {"section": "apps", "person": viewer, "form": form, "app": client.app}
+    return render(request, "consent/app_form.html", context, status=_status(request))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def remove_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
+    """Ask, then share it no longer."""
+    app = _client(app_id).app
+    if request.method == "POST":
+        name = app.name
+        services.remove_app(app, by=viewer.entry)
+        messages.success(request, _("%(name)s is not shared any more.") % {"name": name})
+        return redirect("consent:apps")
+    context = {"section": "apps", "person": viewer, "app": app}
+    return render(request, "consent/app_remove.html", context)
+
+
+def _owners(app: SharedApp) -> list[DirectoryEntry]:
+    return list(DirectoryEntry.objects.filter(apps_owned__app=app).order_by("address"))
+
+
+def _named(model: Any, pk: str, **of: Any) -> Any:
+    """The row that a button is about, of this app; 404 for anything else (N01)."""
+    try:
+        found = model.objects.filter(pk=UUID(pk), **of).first()
+    except ValueError as error:
+        raise Http404 from error
+    if found is None:
+        raise Http404
+    return found
+
+
+def _forms(request: HttpRequest) -> dict[str, Any]:
+    """The forms of an app's page; the one whose button was pressed is bound."""
+    asked = request.POST.get("do", "")
+
+    def posted(name: str) -> Any:
+        return request.POST if asked == name else None
+
+    return {
+        "assign": AssignForm(posted("assign"), auto_id="assign_%s"),
+        "add_owner": WhoForm(posted("add_owner"), auto_id="owner_%s"),
+        "logo": LogoForm(posted("logo"), request.FILES if asked == "logo" else None),
+    }
+
+
+def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
+    """What only who manages apps may do; False when a form says why not."""
+    by, owners = viewer.entry, _owners(app)
+    if asked == "add_owner":
+        form = forms[asked]
+        return answered(
+            form, lambda: services.set_owners(app, owners=[*owners, form.find()], by=by)
+        )
+    if asked == "take_owner":
+        gone = _named(DirectoryEntry, posted.get("entry", ""), apps_owned__app=app)
+        rest = [owner for owner in owners if owner != gone]
+        services.set_owners(app, owners=rest, by=by)
+        return True
+    if asked == "logo":
+        form = forms[asked]
+        return answered(form, lambda: services.set_logo(app, upload=form.upload(), by=by))
+    if asked == "no_logo":
+        services.set_logo(app, upload=None, by=by)
+        return True
+    raise Http404
+
+
+def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
+    """What a button of the page asks for; False when its form says why not."""
+    asked, by = request.POST.get("do", ""), viewer.entry
+    if asked == "assign":
+        form = forms[asked]
+        return answered(form, lambda: services.assign(app, by=by, **form.asked()))
+    if asked == "unassign":
+        given = _named(AppAssignment, request.POST.get("assignment", ""), app=app)
+        services.unassign(given, by=by)
+        return True
+    if not viewer.may(Permission.MANAGE_APPS):
+        raise Http404
+    return _manage(asked, request.POST, viewer, app, forms)
+
+
+def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any) -> HttpResponse:
+    app, tenant = client.app, schema.current_tenant()
+    given = AppAssignment.objects.filter(app=app).filter(
+        Q(entry=None) | Q(entry__deleted_at__isnull=True)
+    )
+    visits = AppVisit.objects.filter(app=app).select_related("entry").order_by("-last_at")
+
+    def absolute(name: str, **arguments: Any) -> str:
+        return schema.absolute_url(schema.tenant_path(tenant, name, **arguments))
+
+    context = {
+        "section": "apps",
+        "person": viewer,
+        "app": app,
+        "client": client,
+        "logo_url": logo_path(app),
+        "is_open": app.who_may_enter == WhoMayEnter.EVERYBODY,
+        "keeps_secrets": client.client_type != ClientType.PUBLIC,
+        "secrets": client.secrets.order_by("created_at"),
+        "most_secrets": ClientSecret.MOST,
+        "direct_link": absolute("consent:open_app", app_id=app.pk) if app.home_url else "",
+        "discovery_url": absolute("consent:discovery"),
+        "given": given.select_related("entry", "group").order_by("given_at")[:SHOWN],
+        "owners": _owners(app),
+        "visits": visits.exclude(entry__deleted_at__isnull=False)[:VISITS],
+        "may_manage": viewer.may(Permission.MANAGE_APPS),
+        "forms": more.pop("forms", None) or _forms(request),
+        **more,
+    }
+    return render(request, "consent/app.html", context, status=more.get("status", HTTPStatus.OK))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.SHARE_APPS)
+def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
+    """One app: how it signs in, its direct link, its people, owners, picture and last visits."""
+    client = _client(app_id)
+    if request.method != "POST":
+        return _page(request, viewer, client)
+    forms = _forms(request)
+    if _act(request, viewer, client.app, forms):
+        messages.success(request, _("Saved."))
+        return redirect("consent:app", app_id=app_id)
+    return _page(request, viewer, client, forms=forms, status=HTTPStatus.BAD_REQUEST)
+
+
+@require_POST
+@require(Permission.MANAGE_APPS)
+def add_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
+    """A new secret, on the page that answers and never again (O10)."""
+    client = _client(app_id)
+    try:
+        secret = clients.add_secret(client, by=viewer.entry)
+    except TooManySecretsError:
+        messages.error(request, _("There are two secrets already. Remove the older one first."))
+    except SecretNotNeededError:
+        messages.error(request, _("This kind of app keeps no secret."))
+    else:
+        response = _page(request, viewer, client, new_secret=secret)
+        response["Cache-Control"] = "no-store"
+        return response
+    return redirect("consent:app", app_id=app_id)
+
+
+@require_POST
+@require(Permission.MANAGE_APPS)
+def remove_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
+    """It opens nothing from the next request on."""
+    client = _client(app_id)
+    row = _named(ClientSecret, request.POST.get("secret", ""), client=client)
+    clients.remove_secret(row, by=viewer.entry)
+    messages.success(request, _("The secret is removed and opens nothing any more."))
+    return redirect("consent:app", app_id=app_id)

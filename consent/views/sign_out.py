@@ -1,0 +1,96 @@
+"""Signing out at an app's wish (OpenID Connect RP-Initiated Logout 1.0; O09)."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from allauth.account.adapter import get_adapter
+from authlib.common.urls import add_params_to_uri
+from django.core import signing
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+from joserfc import jwt
+from joserfc.errors import JoseError
+
+from consent import keys
+from consent.models import OAuthClient, SigningAlgorithm
+from consent.provider import claims, tokens
+from consent.provider.server import session_digest
+from consent.views.after import Destination, ends_at
+from tenants import schema
+from tenants.adapters import account_of
+
+SALT = "foyer.sign-out"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which app asks, and where it wants the person afterwards: only an exact, registered one."""
+
+    client: OAuthClient | None
+    uri: str = ""
+
+
+def _hinted(hint: str) -> str:
+    """The app an ID token of ours was for, however old; empty for anything else."""
+    try:
+        token = jwt.decode(hint, keys.published_set(), algorithms=SigningAlgorithm.values)
+    except (JoseError, ValueError):
+        return ""
+    ours = token.claims.get("iss") == claims.issuer()
+    return str(token.claims.get("aud", "")) if ours else ""
+
+
+def _client(client_id: str) -> OAuthClient | None:
+    try:
+        return OAuthClient.objects.select_related("app").filter(pk=UUID(client_id)).first()
+    except ValueError:
+        return None
+
+
+def _asked(data: Any) -> Asked:
+    named, hint = data.get("client_id", ""), data.get("id_token_hint", "")
+    hinted = _hinted(hint) if hint else ""
+    if named and hint and named != hinted:
+        return Asked(None)
+    client = _client(named or hinted)
+    uri = data.get("post_logout_redirect_uri", "")
+    if client is None or uri not in client.sign_out_uris:
+        return Asked(client)
+    state = data.get("state", "")
+    return Asked(client, str(add_params_to_uri(uri, [("state", state)])) if state else uri)
+
+
+def _leave(request: HttpRequest, uri: str) -> HttpResponse:
+    if uri:
+        return HttpResponseRedirect(uri)
+    context = {"organization_name": schema.current_tenant().name, "done": True}
+    return render(request, "consent/sign_out.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ask first: an app alone, or a picture on a foreign page, ends nobody's session."""
+    account = account_of(request)
+    if request.method == "POST" and "asked" in request.POST:
+        try:
+            uri = signing.loads(request.POST["asked"], salt=SALT, max_age=3600)
+        except signing.BadSignature:
+            uri = ""
+        if request.POST.get("answer") != "yes":
+            return redirect(schema.public_path("organizations"))
+        tokens.end_of_session(session_digest(request))
+        get_adapter().logout(request)
+        return _leave(request, str(uri))
+    asked = _asked(request.GET)
+    if account is None:
+        return _leave(request, asked.uri)
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "person": account,
+        "app": asked.client.app if asked.client else None,
+        "asked": signing.dumps(asked.uri, salt=SALT),
+    }
+    page = render(request, "consent/sign_out.html", context)
+    return ends_at(page, Destination.at(asked.uri))

@@ -1,0 +1,102 @@
+"""Who has which apps and groups: all of one person's at once, and what owners give away."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from invitations.errors import GuestAlreadyInvitedError
+from invitations.models import (
+    AppAssignment,
+    DirectoryEntry,
+    Group,
+    SharedApp,
+)
+from invitations.services.apps import add_to_group, assign, take_from_group, unassign
+from invitations.services.directory import lock_entry
+from invitations.services.invite import invite_guest
+from invitations.services.manage import revoke_invitation
+from invitations.services.sharing import own_apps, own_groups
+
+MOST_AT_ONCE = 5
+
+
+@transaction.atomic
+def set_access(
+    *,
+    entry: DirectoryEntry,
+    apps: Iterable[SharedApp],
+    groups: Iterable[Group],
+    by: DirectoryEntry | None,
+) -> None:
+    """Exactly these apps, beside what groups give, and these groups; what stays keeps its roles.
+
+    Raises `DirectoryEntry.DoesNotExist` when the person is gone meanwhile.
+    """
+    locked = lock_entry(entry)
+    wanted_apps, wanted_groups = set(apps), set(groups)
+    given = AppAssignment.objects.filter(entry=locked).select_related("app", "entry")
+    for assignment in given.exclude(app__in=wanted_apps):
+        unassign(assignment, by=by)
+    for app in wanted_apps - {assignment.app for assignment in given}:
+        assign(app, to=locked, by=by)
+    inside = Group.objects.filter(members__entry=locked)
+    for group in inside.exclude(pk__in=[each.pk for each in wanted_groups]):
+        take_from_group(group, entry=locked, by=by)
+    for group in wanted_groups - set(inside):
+        add_to_group(group, entry=locked, by=by)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One address of a worker's form: invited with it, or in the directory before."""
+
+    address: str
+    entry: DirectoryEntry
+    is_new: bool
+
+
+def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -> None:
+    if isinstance(thing, Group):
+        add_to_group(thing, entry=entry, by=by)
+    elif not AppAssignment.objects.filter(app=thing, entry=entry).exists():
+        assign(thing, to=entry, by=by)
+
+
+@transaction.atomic
+def share(thing: SharedApp | Group, *, address: str, message: str, by: DirectoryEntry) -> Shared:
+    """What an owner asks for: this address gets this app, or comes into this group.
+
+    Somebody new is invited; somebody who is invited or in already gets it at once, and a mail
+    about it when they are in. Raises what `invite_guest` raises, but for people who are there.
+    """
+    apps = [thing] if isinstance(thing, SharedApp) else []
+    groups = [thing] if isinstance(thing, Group) else []
+    try:
+        with transaction.atomic():
+            invitation = invite_guest(
+                email=address, invited_by=by, message=message, apps=apps, groups=groups
+            )
+    except GuestAlreadyInvitedError as error:
+        entry = DirectoryEntry.objects.present().select_for_update().get(pk=error.entry_id)
+        _give(thing, entry, by)
+        return Shared(address, entry, is_new=False)
+    return Shared(address, invitation.entry, is_new=True)
+
+
+@transaction.atomic
+def end_sharing(*, entry: DirectoryEntry, by: DirectoryEntry) -> None:
+    """What an inviter takes back: the open invitation, or of who is in, the inviter's own things.
+
+    Raises `TransitionError` when the invitation ended meanwhile, `DirectoryEntry.DoesNotExist`
+    when the person is gone.
+    """
+    locked = lock_entry(entry)
+    if not locked.is_accepted:
+        revoke_invitation(entry=locked, by=by)
+        return
+    given = AppAssignment.objects.filter(entry=locked, app__in=own_apps(by))
+    for assignment in given.select_related("app", "entry"):
+        unassign(assignment, by=by)
+    for group in own_groups(by).filter(members__entry=locked):
+        take_from_group(group, entry=locked, by=by)

@@ -1,0 +1,284 @@
+"""Shared apps and groups: what they are, who owns them, who may enter."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from invitations import audit
+from invitations.errors import FieldError, OwnersError, RedirectUrlError
+from invitations.models import (
+    AppAssignment,
+    AppLogo,
+    AppOwner,
+    AuditAction,
+    DirectoryEntry,
+    Group,
+    GroupMember,
+    GroupOwner,
+    SharedApp,
+    WhoMayEnter,
+)
+from invitations.redirects import app_origin_of
+from invitations.services.fields import clean_display_name
+from invitations.services.logos import clean_logo
+from invitations.states import ExternalUserState
+from tenants import schema
+from tenants.mail import outbox
+from tenants.models import MailKind
+from tenants.words import WordsError, check_name
+
+LONGEST_NAME = 64
+LONGEST_DESCRIPTION = 200
+MOST_OWNERS = 10
+
+
+def clean_name(text: str) -> str:
+    """A name of an app or group; `FieldError` for `name`."""
+    name = clean_display_name(text)
+    if not name:
+        raise FieldError("name", "empty")
+    if len(name) > LONGEST_NAME:
+        raise FieldError("name", "long")
+    return name
+
+
+def clean_description(text: str) -> str:
+    try:
+        return check_name(text, longest=LONGEST_DESCRIPTION, own_domains=frozenset())
+    except WordsError as error:
+        raise FieldError("description", error.reason) from error
+
+
+def _clean_home(url: str) -> tuple[str, str]:
+    """The address and its origin; both empty for a service that nobody opens."""
+    if not url:
+        return "", ""
+    try:
+        return url, app_origin_of(url)
+    except RedirectUrlError as error:
+        raise FieldError("home_url", "redirect") from error
+
+
+def _save_new(row: SharedApp | Group) -> None:
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError as error:
+        raise FieldError("name", "exists") from error
+
+
+def void_sign_ins(entries: Q) -> None:
+    """Whatever apps were given for these entries before is dead from now on (O07)."""
+    DirectoryEntry.objects.filter(entries).update(sign_in_valid_from=Now())
+
+
+@transaction.atomic
+def add_app(
+    *,
+    name: str,
+    by: DirectoryEntry | None,
+    home_url: str = "",
+    description: str = "",
+    who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+) -> SharedApp:
+    """Share an app; raises `FieldError` for `name`, `description`, `home_url`."""
+    url, origin = _clean_home(home_url)
+    app = SharedApp(
+        name=clean_name(name),
+        description=clean_description(description),
+        home_url=url,
+        home_origin=origin,
+        who_may_enter=who_may_enter,
+    )
+    _save_new(app)
+    audit.record(AuditAction.APP_ADDED, actor=by, app=str(app.pk))
+    return app
+
+
+@transaction.atomic
+def change_app(
+    app: SharedApp,
+    *,
+    name: str,
+    by: DirectoryEntry | None,
+    home_url: str = "",
+    description: str = "",
+    who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+) -> SharedApp:
+    """Change what people see of it, and who may enter; raises `FieldError`.
+
+    Who loses access by it is refused at the next request: every token is checked where it is used.
+    """
+    locked = SharedApp.objects.select_for_update().get(pk=app.pk)
+    url, origin = _clean_home(home_url)
+    locked.name, locked.description = clean_name(name), clean_description(description)
+    locked.home_url, locked.home_origin = url, origin
+    locked.who_may_enter = who_may_enter
+    _save_new(locked)
+    audit.record(
+        AuditAction.APP_CHANGED, actor=by, app=str(app.pk), who_may_enter=str(who_may_enter)
+    )
+    return locked
+
+
+@transaction.atomic
+def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
+    """Share it no longer: its client, secrets and tokens go with it."""
+    audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk))
+    app.delete()
+
+
+@transaction.atomic
+def set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry | None) -> None:
+    """Show this picture instead of the initial, None for the initial; raises `FieldError`."""
+    png = clean_logo(upload) if upload else b""
+    AppLogo.objects.filter(app=app).delete()
+    if png:
+        AppLogo.objects.create(app=app, png=png)
+    app.logo_hash = hashlib.sha256(png).hexdigest() if png else ""
+    app.save(update_fields=["logo_hash"])
+    audit.record(AuditAction.APP_CHANGED, actor=by, app=str(app.pk), logo=bool(png))
+
+
+def _check_owners(chosen: set[UUID], before: set[UUID]) -> None:
+    """Who is an owner already may stay one, whatever happened since."""
+    fit = DirectoryEntry.objects.present().filter(
+        pk__in=chosen - before, enabled=True, external_user_state=ExternalUserState.ACCEPTED
+    )
+    if len(chosen) > MOST_OWNERS or fit.count() != len(chosen - before):
+        raise OwnersError
+
+
+@transaction.atomic
+def set_owners(
+    thing: SharedApp | Group, *, owners: Iterable[DirectoryEntry], by: DirectoryEntry | None
+) -> None:
+    """Exactly these people answer for an app or group, and may invite to it.
+
+    Raises `OwnersError` for more than ten, or for somebody new who is not in.
+    """
+    is_app = isinstance(thing, SharedApp)
+    model: Any = AppOwner if is_app else GroupOwner
+    relation = "app" if is_app else "group"
+    rows = model.objects.filter(**{relation: thing})
+    chosen = {owner.pk for owner in owners}
+    told: dict[str, Any] = {relation: str(thing.pk)}
+    before = set(rows.values_list("entry_id", flat=True))
+    _check_owners(chosen, before)
+    rows.exclude(entry_id__in=chosen).delete()
+    model.objects.bulk_create(
+        [model(entry_id=pk, **{relation: thing}) for pk in chosen - before], ignore_conflicts=True
+    )
+    audit.record(
+        AuditAction.APP_OWNERS_CHANGED if is_app else AuditAction.GROUP_OWNERS_CHANGED,
+        actor=by,
+        owners=sorted(str(pk) for pk in chosen),
+        **told,
+    )
+
+
+def _clean_roles(roles: Iterable[str]) -> list[str]:
+    """The app's own words for what somebody may do there: no blanks, at most 64 characters."""
+    found = sorted({role.strip() for role in roles if role.strip()})
+    if len(found) > 10 or any(len(role) > 64 or not role.isprintable() for role in found):
+        raise FieldError("roles", "role")
+    return found
+
+
+@transaction.atomic
+def assign(
+    app: SharedApp,
+    *,
+    to: DirectoryEntry | Group,
+    by: DirectoryEntry | None,
+    roles: Iterable[str] = (),
+) -> AppAssignment:
+    """Let a person or group into an app. A guest who is in already is mailed about it.
+
+    Assigning again replaces the roles. Raises `FieldError` for `roles`.
+    """
+    whom = {"entry": to} if isinstance(to, DirectoryEntry) else {"group": to}
+    assignment, made = AppAssignment.objects.update_or_create(
+        app=app, **whom, defaults={"roles": _clean_roles(roles)}
+    )
+    person = to if isinstance(to, DirectoryEntry) else None
+    group = str(to.pk) if isinstance(to, Group) else None
+    if made and person and person.is_accepted and person.address:
+        outbox.promise_mail(
+            tenant=schema.current_tenant(), kind=MailKind.ACCESS_GIVEN, about=assignment.pk
+        )
+        outbox.wake()
+    audit.record(
+        AuditAction.APP_ASSIGNED,
+        actor=by,
+        entry=person,
+        app=str(app.pk),
+        group=group,
+        roles=assignment.roles,
+    )
+    return assignment
+
+
+@transaction.atomic
+def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
+    """Take an app away from a person or group; what it was given for them is dead."""
+    whom = Q(pk=assignment.entry_id)
+    if assignment.group_id:
+        whom = Q(groups__group_id=assignment.group_id)
+    void_sign_ins(Q(pk__in=DirectoryEntry.objects.filter(whom).values("pk")))
+    assignment.delete()
+    audit.record(
+        AuditAction.APP_UNASSIGNED,
+        actor=by,
+        entry=assignment.entry,
+        app=str(assignment.app_id),
+        group=str(assignment.group_id) if assignment.group_id else None,
+    )
+
+
+@transaction.atomic
+def add_group(*, name: str, by: DirectoryEntry | None, description: str = "") -> Group:
+    """A group to give apps to; raises `FieldError` for `name` and `description`."""
+    group = Group(name=clean_name(name), description=clean_description(description))
+    _save_new(group)
+    audit.record(AuditAction.GROUP_ADDED, actor=by, group=str(group.pk))
+    return group
+
+
+@transaction.atomic
+def change_group(
+    group: Group, *, name: str, by: DirectoryEntry | None, description: str = ""
+) -> None:
+    """Raises `FieldError` for `name` and `description`."""
+    group.name, group.description = clean_name(name), clean_description(description)
+    _save_new(group)
+    audit.record(AuditAction.GROUP_CHANGED, actor=by, group=str(group.pk))
+
+
+@transaction.atomic
+def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
+    """Dissolve it: who had apps only by it has them no more."""
+    void_sign_ins(Q(pk__in=GroupMember.objects.filter(group=group).values("entry")))
+    audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk))
+    group.delete()
+
+
+@transaction.atomic
+def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    """Take somebody in; nothing happens to who is in already."""
+    _member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
+    if made:
+        audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, group=str(group.pk))
+
+
+@transaction.atomic
+def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    """Take somebody out, with the apps that the group gave them."""
+    if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
+        void_sign_ins(Q(pk=entry.pk))
+        audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, group=str(group.pk))

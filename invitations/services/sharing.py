@@ -1,0 +1,139 @@
+"""Who may invite, whom, and to what: the tenant's policy and the owners of apps and groups."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from invitations.domains import is_allowed
+from invitations.errors import FieldError, InvitingNotAllowedError, SharingNotAllowedError
+from invitations.models import (
+    AppAssignment,
+    AppOwner,
+    DirectoryEntry,
+    Group,
+    GroupMember,
+    GroupOwner,
+    Invitation,
+    SharedApp,
+    TenantPolicy,
+)
+from invitations.permissions import Permission, may_invite, permissions_of
+from tenants.models import UserType
+
+
+def _roles(entry: DirectoryEntry) -> list[str]:
+    return list(entry.role_assignments.values_list("role", flat=True))
+
+
+def _strange(asked: Iterable[Model], owned: Any) -> bool:
+    return bool({each.pk for each in asked} - set(owned))
+
+
+def check_inviting(
+    inviter: DirectoryEntry | None,
+    policy: TenantPolicy,
+    *,
+    apps: Iterable[SharedApp] = (),
+    groups: Iterable[Group] = (),
+) -> None:
+    """Raise unless `inviter` may invite to exactly these; None is the operator, who may.
+
+    `InvitingNotAllowedError` where role or policy say no (P03), `SharingNotAllowedError` for what
+    is not theirs to share (P04).
+    """
+    if inviter is None:
+        return
+    roles = _roles(inviter)
+    is_member = inviter.user_type == UserType.MEMBER
+    if not inviter.enabled or not may_invite(
+        policy.who_may_invite, roles=roles, is_member=is_member
+    ):
+        raise InvitingNotAllowedError
+    apps, groups, rights = list(apps), list(groups), permissions_of(roles)
+    if Permission.INVITE_GUESTS not in rights and not apps and not groups:
+        raise InvitingNotAllowedError
+    if Permission.SHARE_APPS not in rights:
+        check_owned(inviter, apps=apps, groups=groups)
+
+
+def check_owned(
+    entry: DirectoryEntry, *, apps: Iterable[SharedApp], groups: Iterable[Group]
+) -> None:
+    """Raise `SharingNotAllowedError` unless all of these are this person's (P04)."""
+    own_apps = AppOwner.objects.filter(entry=entry).values_list("app_id", flat=True)
+    own_groups = GroupOwner.objects.filter(entry=entry).values_list("group_id", flat=True)
+    if _strange(apps, own_apps) or _strange(groups, own_groups):
+        raise SharingNotAllowedError
+
+
+def check_domain(address: str, policy: TenantPolicy) -> None:
+    """`FieldError` for an address whose domain the tenant does not invite."""
+    if not is_allowed(address, rule=policy.domain_rule, domains=policy.domains):
+        raise FieldError("email", "domain")
+
+
+def own_apps(entry: DirectoryEntry) -> QuerySet[SharedApp]:
+    """The apps that this person answers for."""
+    return SharedApp.objects.filter(owners__entry=entry)
+
+
+def own_groups(entry: DirectoryEntry) -> QuerySet[Group]:
+    """The groups that this person answers for."""
+    return Group.objects.filter(owners__entry=entry)
+
+
+def is_within_policy(invitation: Invitation, policy: TenantPolicy) -> bool:
+    """Whether an invitation that is already written may still leave (P03)."""
+    try:
+        check_domain(invitation.address, policy)
+        check_inviting(invitation.invited_by, policy, **brought_by(invitation))
+    except (FieldError, InvitingNotAllowedError, SharingNotAllowedError):
+        return False
+    return True
+
+
+def brought_by(invitation: Invitation) -> dict[str, Any]:
+    """`apps` and `groups` that come along with an invitation."""
+    return {
+        "apps": SharedApp.objects.filter(assignments__given_with=invitation),
+        "groups": Group.objects.filter(members__given_with=invitation),
+    }
+
+
+def give_along(
+    invitation: Invitation, *, apps: Iterable[SharedApp], groups: Iterable[Group]
+) -> None:
+    """Give the invitation's guest what it names; what they had already stays as it was."""
+    AppAssignment.objects.bulk_create(
+        [
+            AppAssignment(app=app, entry_id=invitation.entry_id, given_with=invitation)
+            for app in apps
+        ],
+        ignore_conflicts=True,
+    )
+    GroupMember.objects.bulk_create(
+        [
+            GroupMember(group=group, entry_id=invitation.entry_id, given_with=invitation)
+            for group in groups
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def hand_on(previous: Invitation, invitation: Invitation) -> None:
+    """What came along with one invitation comes along with the one in its place."""
+    for model in (AppAssignment, GroupMember):
+        model.objects.filter(given_with=previous).update(given_with=invitation)
+
+
+def take_back(invitation: Invitation) -> None:
+    """What an invitation brought along goes with it, as nobody ever used it."""
+    for model in (AppAssignment, GroupMember):
+        model.objects.filter(given_with=invitation).delete()
+
+
+def forget_access(entry: DirectoryEntry) -> None:
+    """Somebody is gone for good: nothing is given to them or owned by them any more."""
+    for model in (AppAssignment, AppOwner, GroupMember, GroupOwner):
+        model.objects.filter(entry=entry).delete()

@@ -1,0 +1,163 @@
+"""Groups: who is in, who answers for them, which apps they give."""
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from invitations.access import Viewer, require
+from invitations.forms import GroupForm, WhoForm, answered
+from invitations.models import DirectoryEntry, Group
+from invitations.permissions import Permission
+from invitations.services import apps as services
+
+SHOWN = 200
+
+
+def _group(group_id: UUID) -> Group:
+    """This tenant's group, or the 404 of an id that never existed (N01)."""
+    group = Group.objects.filter(pk=group_id).first()
+    if group is None:
+        raise Http404
+    return group
+
+
+@require_safe
+@require(Permission.SHARE_APPS)
+def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """All groups by name, with how many people and apps each has."""
+    found = Group.objects.annotate(
+        people=Count("members", distinct=True), apps=Count("app_assignments", distinct=True)
+    )
+    context = {
+        "section": "groups",
+        "person": viewer,
+        "groups": found.order_by("name")[:SHOWN],
+        "may_manage": viewer.may(Permission.MANAGE_APPS),
+    }
+    return render(request, "invitations/groups.html", context)
+
+
+def _edit(request: HttpRequest, viewer: Viewer, group: Group | None) -> HttpResponse:
+    posted = request.POST if request.method == "POST" else None
+    initial = {"name": group.name, "description": group.description} if group else None
+    form = GroupForm(posted, initial=initial)
+
+    def perform() -> None:
+        nonlocal group
+        if group:
+            services.change_group(group, **form.cleaned_data, by=viewer.entry)
+        else:
+            group = services.add_group(**form.cleaned_data, by=viewer.entry)
+
+    is_new = group is None
+    if posted is not None and answered(form, perform) and group:
+        messages.success(request, _("Saved."))
+        return redirect("invitations:group", group_id=group.pk)
+    context = {"section": "groups", "person": viewer, "form": form, "group": group}
+    context["heading"] = _("New group") if is_new else str(group)
+    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    return render(request, "invitations/group_form.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def new_group(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Name it; who is in comes after."""
+    return _edit(request, viewer, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def edit_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
+    return _edit(request, viewer, _group(group_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.MANAGE_APPS)
+def remove_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
+    """Ask, then dissolve it."""
+    group = _group(group_id)
+    if request.method == "POST":
+        services.remove_group(group, by=viewer.entry)
+        messages.success(request, _("%(name)s is dissolved.") % {"name": group.name})
+        return redirect("invitations:groups")
+    people = group.members.count()
+    context = {"section": "groups", "person": viewer, "group": group, "people": people}
+    return render(request, "invitations/group_remove.html", context)
+
+
+def _owners(group: Group) -> list[DirectoryEntry]:
+    return list(DirectoryEntry.objects.filter(groups_owned__group=group).order_by("address"))
+
+
+def _someone(posted: Any) -> DirectoryEntry:
+    """Who a button is about; 404 for anything else."""
+    try:
+        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", ""))).first()
+    except ValueError as error:
+        raise Http404 from error
+    if entry is None:
+        raise Http404
+    return entry
+
+
+def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -> bool:
+    """What a button of the group's page asks for; False when its form says why not."""
+    asked, by = posted.get("do", ""), viewer.entry
+    if asked == "add":
+        form = forms["member"]
+        return answered(form, lambda: services.add_to_group(group, entry=form.find(), by=by))
+    if asked == "take":
+        services.take_from_group(group, entry=_someone(posted), by=by)
+        return True
+    if not viewer.may(Permission.MANAGE_APPS):
+        raise Http404
+    owners = _owners(group)
+    if asked == "add_owner":
+        form = forms["owner"]
+        return answered(
+            form, lambda: services.set_owners(group, owners=[*owners, form.find()], by=by)
+        )
+    if asked == "take_owner":
+        rest = [owner for owner in owners if owner != _someone(posted)]
+        services.set_owners(group, owners=rest, by=by)
+        return True
+    raise Http404
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.SHARE_APPS)
+def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
+    """One group: its people, owners and apps, with what can be changed."""
+    found = _group(group_id)
+    posted = request.POST if request.method == "POST" else None
+    asked = posted.get("do", "") if posted else ""
+    forms = {
+        "member": WhoForm(posted if asked == "add" else None, auto_id="member_%s"),
+        "owner": WhoForm(posted if asked == "add_owner" else None, auto_id="owner_%s"),
+    }
+    if posted is not None and _act(posted, viewer, found, forms):
+        messages.success(request, _("Saved."))
+        return redirect("invitations:group", group_id=found.pk)
+    people = DirectoryEntry.objects.present().filter(groups__group=found)
+    context = {
+        "section": "groups",
+        "person": viewer,
+        "group": found,
+        "people": people.order_by("display_name", "address")[:SHOWN],
+        "total": people.count(),
+        "owners": _owners(found),
+        "apps": found.app_assignments.select_related("app").order_by("app__name"),
+        "member_form": forms["member"],
+        "owner_form": forms["owner"],
+        "may_manage": viewer.may(Permission.MANAGE_APPS),
+    }
+    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
+    return render(request, "invitations/group.html", context, status=status)

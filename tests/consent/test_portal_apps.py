@@ -1,0 +1,611 @@
+"""Shared apps and groups in the portal, and what people see of them under My access."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+
+from consent.models import ClientSecret, ClientType, OAuthClient
+from invitations.models import (
+    AppAssignment,
+    DirectoryEntry,
+    Group,
+    Invitation,
+    RoleAssignment,
+    SharedApp,
+    WhoMayEnter,
+)
+from invitations.permissions import Role
+from invitations.services import apps as services
+from tenants import schema
+from tenants.models import Account, Membership, Tenant, UserType
+from tests.apps import CALLBACK, App, make_app
+from tests.conftest import Invite, Place, add_second_factor
+from tests.rows import checksum
+
+At = Callable[..., Place]
+
+FORM = {
+    "name": "Project room",
+    "description": "Files, tasks and meetings",
+    "home_url": "https://rooms.contoso.example/",
+    "who_may_enter": "assigned",
+    "client_type": "web",
+    "redirect_uris": CALLBACK,
+    "sign_out_uris": "",
+    "id_token_algorithm": "RS256",
+    "access_token_format": "opaque",
+}
+
+
+def text(answer: Any) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def insider(tenant: Tenant, account: Account, *roles: Role, kind: str = "Member") -> DirectoryEntry:
+    """The account's entry here, accepted."""
+    with schema.in_tenant(tenant):
+        entry = DirectoryEntry.objects.create(
+            account=account, address=account.email, external_user_state="Accepted", user_type=kind
+        )
+        for role in roles:
+            RoleAssignment.objects.create(entry=entry, role=role)
+    Membership.objects.create(account=account, tenant=tenant, entry_id=entry.pk, user_type=kind)
+    return entry
+
+
+def png(side: int = 300) -> bytes:
+    made = io.BytesIO()
+    Image.new("RGB", (side, side), "teal").save(made, format="PNG")
+    return made.getvalue()
+
+
+def make_group(tenant: Tenant, name: str = "Builders") -> Group:
+    with schema.in_tenant(tenant):
+        return services.add_group(name=name, by=None)
+
+
+@pytest.fixture
+def rooms(contoso: Tenant) -> App:
+    return make_app(contoso)
+
+
+# --- Who gets here -------------------------------------------------------------------------------
+
+ROUTES = [
+    ("get", "consent:apps", ""),
+    ("get", "consent:new_app", ""),
+    ("post", "consent:new_app", ""),
+    ("get", "consent:app", "app"),
+    ("post", "consent:app", "app"),
+    ("get", "consent:edit_app", "app"),
+    ("post", "consent:edit_app", "app"),
+    ("get", "consent:remove_app", "app"),
+    ("post", "consent:remove_app", "app"),
+    ("post", "consent:add_secret", "app"),
+    ("post", "consent:remove_secret", "app"),
+    ("get", "invitations:groups", ""),
+    ("get", "invitations:new_group", ""),
+    ("post", "invitations:new_group", ""),
+    ("get", "invitations:group", "group"),
+    ("post", "invitations:group", "group"),
+    ("get", "invitations:edit_group", "group"),
+    ("post", "invitations:edit_group", "group"),
+    ("get", "invitations:remove_group", "group"),
+    ("post", "invitations:remove_group", "group"),
+]
+
+
+def ids(tenant: Tenant, of: str) -> dict[str, Any]:
+    """The id that the route takes, of a thing of this tenant."""
+    if of == "app":
+        return {"app_id": make_app(tenant).client.app_id}
+    return {"group_id": make_group(tenant).pk} if of == "group" else {}
+
+
+@pytest.mark.parametrize(("method", "name", "of"), ROUTES)
+def test_staff_pages_are_shut_for_everybody_else(
+    at: At,
+    gita: Account,
+    frank: Account,
+    contoso: Tenant,
+    method: str,
+    name: str,
+    of: str,
+) -> None:
+    """P01, N02: strangers sign in, people of other tenants find nothing, guests get 403."""
+    kwargs = ids(contoso, of)
+    insider(contoso, gita, kind="Guest")
+    before = checksum(contoso)
+
+    def ask(account: Account | None) -> Any:
+        return getattr(at(account), method)(name, **kwargs)
+
+    assert ask(None).status_code == 302
+    assert ask(frank).status_code == 404
+    assert ask(gita).status_code == 403
+    assert checksum(contoso) == before
+
+
+@pytest.mark.parametrize(("method", "name", "of"), [row for row in ROUTES if row[2]])
+def test_an_id_of_next_door_is_an_id_that_never_existed(
+    at: At, alice: Account, fabrikam: Tenant, method: str, name: str, of: str
+) -> None:
+    """N01: 404 with the same body, with the decoy next door."""
+    (key, decoy), *_none = ids(fabrikam, of).items()
+    before = checksum(fabrikam)
+    admin = at(alice)
+    foreign = getattr(admin, method)(name, **{key: decoy})
+    unknown = getattr(admin, method)(name, **{key: uuid4()})
+    assert foreign.status_code == unknown.status_code == 404
+    strip = re.compile(rb'value="[^"]*"')
+    assert strip.sub(b"", foreign.content) == strip.sub(b"", unknown.content)
+    assert checksum(fabrikam) == before
+
+
+def test_ids_in_forms_of_next_door_are_not_found(
+    at: At, alice: Account, rooms: App, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """N01: assignments, owners, secrets and members of another tenant, and of another app."""
+    theirs = make_app(fabrikam)
+    group, their_group = make_group(contoso), make_group(fabrikam)
+    with schema.in_tenant(fabrikam):
+        frank_entry = DirectoryEntry.objects.get(address="frank@fabrikam.example")
+        given = services.assign(theirs.client.app, to=frank_entry, by=None)
+        secret = ClientSecret.objects.get(client=theirs.client)
+    other = make_app(contoso, name="Drawings")
+    with schema.in_tenant(contoso):
+        own_other = ClientSecret.objects.get(client=other.client)
+    before = checksum(fabrikam)
+    admin, app_id = at(alice), rooms.client.app_id
+    asked: list[dict[str, Any]] = [
+        {"do": "unassign", "assignment": given.pk},
+        {"do": "unassign", "assignment": "x"},
+        {"do": "take_owner", "entry": frank_entry.pk},
+        {"do": "take_owner", "entry": ""},
+        {"do": "nothing"},
+    ]
+    for data in asked:
+        assert admin.post("consent:app", data, app_id=app_id).status_code == 404
+    for pk in (secret.pk, own_other.pk, "x"):
+        answer = admin.post("consent:remove_secret", {"secret": pk}, app_id=app_id)
+        assert answer.status_code == 404
+    for entry in (frank_entry.pk, "x", ""):
+        data = {"do": "take", "entry": entry}
+        assert admin.post("invitations:group", data, group_id=group.pk).status_code == 404
+    page = admin.post("consent:app", {"do": "assign", "group": their_group.pk}, app_id=app_id)
+    assert page.status_code == 400
+    for do in ("assign", "add_owner"):
+        data = {"do": do, "email": "frank@fabrikam.example"}
+        page = admin.post("consent:app", data, app_id=app_id)
+        assert page.status_code == 400
+        assert "Nobody in the directory has this address" in text(page)
+    assert checksum(fabrikam) == before
+
+
+def test_user_administrators_give_apps_and_change_none(
+    at: At, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    """P01 by role."""
+    insider(contoso, gita, Role.USER_ADMINISTRATOR)
+    add_second_factor(gita)
+    person, app_id = at(gita), rooms.client.app_id
+    page = person.get("consent:app", app_id=app_id)
+    assert page.status_code == 200
+    assert "Make a secret" not in text(page)
+    given = {"do": "assign", "email": "alice@contoso.example"}
+    assert person.post("consent:app", given, app_id=app_id).status_code == 302
+    owner = {"do": "add_owner", "email": "alice@contoso.example"}
+    assert person.post("consent:app", owner, app_id=app_id).status_code == 404
+    for name in ("new_app", "edit_app", "remove_app", "add_secret", "remove_secret"):
+        kwargs = {} if name == "new_app" else {"app_id": app_id}
+        assert person.post(f"consent:{name}", **kwargs).status_code == 403
+    group = make_group(contoso)
+    for name in ("edit_group", "remove_group"):
+        assert person.post(f"invitations:{name}", group_id=group.pk).status_code == 403
+    added = {"do": "add", "email": "alice@contoso.example"}
+    assert person.post("invitations:group", added, group_id=group.pk).status_code == 302
+
+
+# --- Apps ----------------------------------------------------------------------------------------
+
+
+def register(person: Place, **changed: str) -> OAuthClient:
+    """Fill in the form; the app it made."""
+    answer = person.post("consent:new_app", FORM | changed)
+    assert answer.status_code == 302, text(answer)
+    with schema.in_tenant(person.tenant):
+        found = OAuthClient.objects.select_related("app").get(app__name=FORM["name"])
+    assert answer["Location"] == person.path("consent:app", app_id=found.app_id)
+    return found
+
+
+def test_an_app_is_shared_with_a_secret_that_is_shown_once(
+    at: At, alice: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """O10: two are valid during rotation; only a hash is kept, and the page never shows it again."""
+    before = checksum(fabrikam)
+    admin = at(alice)
+    assert "No app yet" in text(admin.get("consent:apps"))
+    client = register(admin)
+    app_id = client.app_id
+    page = text(admin.get("consent:app", app_id=app_id))
+    assert "the app cannot sign anybody in" in page
+    assert f"/o/contoso/open/{app_id}/" in page
+    assert str(client.pk) in page
+    shown = [admin.post("consent:add_secret", app_id=app_id) for _each in range(3)]
+    assert [answer.status_code for answer in shown] == [200, 200, 302]
+    assert shown[0]["Cache-Control"] == "no-store"
+    found = re.search(r'<code class="mono copy">([\w-]{43})</code>', shown[0].content.decode())
+    assert found
+    secret = found[1]
+    # Every other form of the page that shows it leads back to the app.
+    actions = set(re.findall(r'<form[^>]*method="post"[^>]*>', shown[0].content.decode()))
+    assert all("action=" in form for form in actions)
+    later = admin.get("consent:app", app_id=app_id)
+    assert "There are two secrets already" in text(later)
+    assert secret not in text(later)
+    with schema.in_tenant(contoso):
+        older, newer = ClientSecret.objects.filter(client=client).order_by("created_at")
+        assert older.hint == secret[:4]
+    app = App(contoso, client, secret)
+    assert app.post("introspect", token="x").status_code == 200
+    admin.post("consent:remove_secret", {"secret": older.pk}, app_id=app_id)
+    assert app.post("introspect", token="x").status_code == 401
+    with schema.in_tenant(contoso):
+        assert list(ClientSecret.objects.filter(client=client)) == [newer]
+    assert checksum(fabrikam) == before
+
+
+def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
+    admin = at(alice)
+    client = register(admin, client_type="public")
+    assert "Make a secret" not in text(admin.get("consent:app", app_id=client.app_id))
+    path = admin.path("consent:add_secret", app_id=client.app_id)
+    assert "keeps no secret" in text(admin.client.post(path, follow=True))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("name", "", "This field is required"),
+        ("name", "Dräwings", "This name is taken"),
+        ("name", "a\u202eb", "invisible or control characters"),
+        ("name", "https://x.example", "Take the web address out"),
+        ("description", "x" * 201, "200"),
+        ("home_url", "http://rooms.contoso.example/", "begins with https://"),
+        ("home_url", "javascript:alert(1)", "begins with https://"),
+        ("redirect_uris", "", "Enter at least one redirect URL"),
+        ("redirect_uris", "https://*.contoso.example/cb", "cannot be used"),
+        ("redirect_uris", f"{CALLBACK}\nhttp://rooms.contoso.example/", "cannot be used"),
+        ("redirect_uris", f"{CALLBACK}#x", "cannot be used"),
+        ("sign_out_uris", "mailto:a@b.example", "cannot be used"),
+        ("client_type", "native", "not one of the available choices"),
+        ("who_may_enter", "nobody", "not one of the available choices"),
+        ("id_token_algorithm", "none", "not one of the available choices"),
+        ("access_token_format", "", "This field is required"),
+    ],
+)
+def test_a_form_that_cannot_be_used_loses_nothing(
+    at: At, alice: Account, contoso: Tenant, field: str, value: str, said: str
+) -> None:
+    """O01, O02: what is wrong is said beside the field, and everything typed is still there."""
+    make_app(contoso, name="dräwings")
+    admin = at(alice)
+    before = checksum(contoso)
+    answer = admin.post("consent:new_app", FORM | {field: value})
+    assert answer.status_code == 400
+    page = text(answer)
+    assert said in page
+    kept = {name: typed for name, typed in FORM.items() if name in ("name", "home_url")}
+    for name, typed in kept.items():
+        assert name == field or typed in page
+    assert checksum(contoso) == before
+
+
+def test_an_app_is_changed_and_unshared(at: At, alice: Account, contoso: Tenant) -> None:
+    admin = at(alice)
+    client = register(admin)
+    admin.post("consent:add_secret", app_id=client.app_id)
+    page = text(admin.get("consent:edit_app", app_id=client.app_id))
+    assert FORM["description"] in page
+    assert CALLBACK in page
+    changed = FORM | {"name": "War room", "who_may_enter": "everybody", "client_type": "public"}
+    assert admin.post("consent:edit_app", changed, app_id=client.app_id).status_code == 302
+    with schema.in_tenant(contoso):
+        found = OAuthClient.objects.select_related("app").get(pk=client.pk)
+        assert (found.app.name, found.app.who_may_enter) == ("War room", "everybody")
+        assert found.client_type == ClientType.PUBLIC
+        assert not found.secrets.exists()
+    assert "Stop sharing War room?" in text(admin.get("consent:remove_app", app_id=client.app_id))
+    assert admin.post("consent:remove_app", app_id=client.app_id).status_code == 302
+    assert admin.get("consent:app", app_id=client.app_id).status_code == 404
+
+
+def test_people_and_groups_are_given_an_app(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    guest = insider(contoso, gita, kind="Guest")
+    group = make_group(contoso)
+    admin, app_id = at(alice), rooms.client.app_id
+    data = {"do": "assign", "email": " Gita@Northwind.example", "roles": "editor, reader,"}
+    assert admin.post("consent:app", data, app_id=app_id).status_code == 302
+    data = {"do": "assign", "group": str(group.pk)}
+    assert admin.post("consent:app", data, app_id=app_id).status_code == 302
+    page = text(admin.get("consent:app", app_id=app_id))
+    assert "editor, reader" in page
+    assert "Builders" in page
+    with schema.in_tenant(contoso):
+        given = AppAssignment.objects.get(entry=guest)
+        assert given.roles == ["editor", "reader"]
+    for bad in ({}, {"email": "x"}, {"email": gita.email, "group": str(group.pk)}):
+        assert admin.post("consent:app", {"do": "assign", **bad}, app_id=app_id).status_code == 400
+    long = {"do": "assign", "email": gita.email, "roles": "x" * 65}
+    assert "At most ten roles" in text(admin.post("consent:app", long, app_id=app_id))
+    data = {"do": "unassign", "assignment": str(given.pk)}
+    assert admin.post("consent:app", data, app_id=app_id).status_code == 302
+    assert admin.post("consent:app", data, app_id=app_id).status_code == 404
+    with schema.in_tenant(contoso):
+        assert not AppAssignment.objects.filter(entry=guest).exists()
+
+
+def test_owners_are_people_who_are_in(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App, invite: Invite
+) -> None:
+    mara = insider(contoso, gita)
+    invite(email="pending@tailspin.example")
+    admin, app_id = at(alice), rooms.client.app_id
+    group = make_group(contoso)
+    for name, kwargs in (
+        ("consent:app", {"app_id": app_id}),
+        ("invitations:group", {"group_id": group.pk}),
+    ):
+        add = {"do": "add_owner", "email": gita.email}
+        assert admin.post(name, add, **kwargs).status_code == 302
+        assert gita.email.split("@")[0] in text(admin.get(name, **kwargs))
+        pending = admin.post(name, add | {"email": "pending@tailspin.example"}, **kwargs)
+        assert pending.status_code == 400
+        assert "who are in can be owners" in text(pending)
+        take = {"do": "take_owner", "entry": str(mara.pk)}
+        assert admin.post(name, take, **kwargs).status_code == 302
+
+
+def test_an_owner_who_was_blocked_does_not_stand_in_the_way(
+    at: At, alice: Account, gita: Account, sam: Account, contoso: Tenant, rooms: App
+) -> None:
+    owners = [insider(contoso, gita), insider(contoso, sam)]
+    with schema.in_tenant(contoso):
+        services.set_owners(rooms.client.app, owners=owners, by=None)
+        DirectoryEntry.objects.filter(pk=owners[0].pk).update(enabled=False)
+    data = {"do": "take_owner", "entry": str(owners[1].pk)}
+    answer = at(alice).post("consent:app", data, app_id=rooms.client.app_id)
+    assert answer.status_code == 302
+    with schema.in_tenant(contoso):
+        left = rooms.client.app.owners.values_list("entry_id", flat=True)
+        assert list(left) == [owners[0].pk]
+
+
+def test_a_logo_is_shown_and_taken_away(
+    at: At, alice: Account, contoso: Tenant, rooms: App
+) -> None:
+    admin, app_id = at(alice), rooms.client.app_id
+    path = admin.path("consent:app", app_id=app_id)
+
+    def upload(content: bytes) -> Any:
+        file = SimpleUploadedFile("logo.png", content, content_type="image/png")
+        return admin.client.post(path, {"do": "logo", "logo": file})
+
+    for bad in (b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"", png(4097), b"x" * 600_000):
+        assert upload(bad).status_code == 400
+    assert upload(png()).status_code == 302
+    found = re.search(r'src="(/o/contoso/logo/[^"]+)"', admin.client.get(path).content.decode())
+    assert found
+    picture = at().client.get(found[1])
+    assert picture["Content-Type"] == "image/png"
+    assert "immutable" in picture["Cache-Control"]
+    with Image.open(io.BytesIO(picture.content)) as made:
+        assert made.size == (192, 192)
+    assert admin.post("consent:app", {"do": "no_logo"}, app_id=app_id).status_code == 302
+    assert at().client.get(found[1]).status_code == 404
+    with schema.in_tenant(contoso):
+        assert SharedApp.objects.get(pk=app_id).logo_hash == ""
+
+
+def test_the_list_and_an_app_cost_the_same_with_many(
+    at: At, alice: Account, contoso: Tenant, rooms: App, statements: Any
+) -> None:
+    admin, app_id = at(alice), rooms.client.app_id
+
+    def cost(name: str, **kwargs: Any) -> int:
+        with statements() as counted:
+            assert admin.get(name, **kwargs).status_code == 200
+        return len(counted.sql)
+
+    pages: list[tuple[str, dict[str, Any], int]] = [
+        ("consent:apps", {}, 5),
+        ("consent:app", {"app_id": app_id}, 10),
+        ("invitations:groups", {}, 5),
+        ("invitations:group", {"group_id": make_group(contoso, "First").pk}, 9),
+    ]
+    admin.get("consent:apps")
+    before = [cost(name, **kwargs) for name, kwargs, _most in pages]
+    assert all(spent <= most for spent, (_n, _k, most) in zip(before, pages, strict=True)), before
+    for number in range(12):
+        make_app(contoso, name=f"App {number}")
+        group = make_group(contoso, f"Group {number}")
+        with schema.in_tenant(contoso):
+            entry = DirectoryEntry.objects.create(address=f"p{number}@northwind.example")
+            services.assign(rooms.client.app, to=entry, by=None)
+            services.assign(rooms.client.app, to=group, by=None)
+            first = Group.objects.get(name="First")
+            services.add_to_group(first, entry=entry, by=None)
+    assert [cost(name, **kwargs) for name, kwargs, _most in pages] == before
+
+
+# --- Groups --------------------------------------------------------------------------------------
+
+
+def test_a_group_from_its_making_to_its_end(
+    at: At, alice: Account, gita: Account, contoso: Tenant
+) -> None:
+    guest = insider(contoso, gita, kind="Guest")
+    admin = at(alice)
+    assert "No group yet" in text(admin.get("invitations:groups"))
+    data = {"name": "Builders", "description": "Whoever builds"}
+    answer = admin.post("invitations:new_group", data)
+    with schema.in_tenant(contoso):
+        group = Group.objects.get()
+    kwargs = {"group_id": group.pk}
+    assert answer["Location"] == admin.path("invitations:group", **kwargs)
+    again = admin.post("invitations:new_group", {"name": "BUILDERS"})
+    assert again.status_code == 400
+    assert "This name is taken" in text(again)
+    add = {"do": "add", "email": gita.email}
+    assert admin.post("invitations:group", add, **kwargs).status_code == 302
+    unknown = admin.post("invitations:group", add | {"email": "x@nowhere.example"}, **kwargs)
+    assert unknown.status_code == 400
+    assert "People <span" in text(admin.get("invitations:group", **kwargs))
+    take = {"do": "take", "entry": str(guest.pk)}
+    assert admin.post("invitations:group", take, **kwargs).status_code == 302
+    changed = {"name": "Roofers", "description": ""}
+    assert admin.post("invitations:edit_group", changed, **kwargs).status_code == 302
+    assert "Dissolve Roofers?" in text(admin.get("invitations:remove_group", **kwargs))
+    assert admin.post("invitations:remove_group", **kwargs).status_code == 302
+    with schema.in_tenant(contoso):
+        assert not Group.objects.exists()
+
+
+# --- Guests --------------------------------------------------------------------------------------
+
+
+def test_an_invitation_names_apps_and_groups(
+    at: At, alice: Account, contoso: Tenant, rooms: App
+) -> None:
+    group = make_group(contoso)
+    admin = at(alice)
+    path = f"{admin.path('invitations:invite')}?app={rooms.client.app_id}"
+    assert re.search(rf'value="{rooms.client.app_id}"[^>]*checked', text(admin.client.get(path)))
+    data = {
+        "email": "new@northwind.example",
+        "language": "en",
+        "validity": str(7 * 24 * 3600),
+        "send_mail": "on",
+        "apps": str(rooms.client.app_id),
+        "groups": str(group.pk),
+    }
+    assert admin.post("invitations:invite", data).status_code == 302
+    with schema.in_tenant(contoso):
+        invitation = Invitation.objects.get(address="new@northwind.example")
+        assert invitation.redirect_url == "https://rooms.contoso.example/"
+        assert invitation.apps_given.get().app_id == rooms.client.app_id
+        assert invitation.groups_given.get().group_id == group.pk
+    assert "Project room" in text(admin.get("invitations:guests"))
+
+
+def test_a_guest_inviter_gives_only_what_is_theirs(
+    at: At, gita: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """P04, N01: somebody else's app, and one next door, are refused alike."""
+    entry = insider(contoso, gita, Role.GUEST_INVITER)
+    own, other = make_app(contoso, name="Drawings"), make_app(contoso, name="Design library")
+    foreign = make_app(fabrikam, name="Ledger")
+    with schema.in_tenant(contoso):
+        services.set_owners(own.client.app, owners=[entry], by=None)
+    person = at(gita)
+    page = text(person.get("invitations:invite"))
+    assert "Drawings" in page
+    assert "Design library" not in page
+    data = {"email": "x@northwind.example", "language": "en", "validity": "3600"}
+    for app in (other, foreign):
+        asked = data | {"apps": str(app.client.app_id)}
+        assert person.post("invitations:invite", asked).status_code == 403
+    with schema.in_tenant(contoso):
+        assert not Invitation.objects.filter(address=data["email"]).exists()
+    asked = data | {"apps": str(own.client.app_id)}
+    assert person.post("invitations:invite", asked).status_code == 302
+
+
+def test_apps_and_groups_of_a_guest_are_set_on_their_page(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    guest, group = insider(contoso, gita, kind="Guest"), make_group(contoso)
+    admin = at(alice)
+    with schema.in_tenant(contoso):
+        services.assign(make_app(contoso, name="Drawings").client.app, to=group, by=None)
+    act = {"entry_id": guest.pk, "action": "apps"}
+    assert admin.get("invitations:act", **act).status_code == 200
+    data: dict[str, Any] = {"apps": [str(rooms.client.app_id)], "groups": [str(group.pk)]}
+    assert admin.post("invitations:act", data, **act).status_code == 302
+    page = text(admin.get("invitations:guest", entry_id=guest.pk))
+    assert "Drawings" in page
+    assert "by the group Builders" in page
+    assert "Project room" in page
+    assert admin.post("invitations:act", {"apps": [str(uuid4())]}, **act).status_code == 400
+    assert admin.post("invitations:act", {}, **act).status_code == 302
+    with schema.in_tenant(contoso):
+        assert not AppAssignment.objects.filter(entry=guest).exists()
+        assert not group.members.exists()
+
+
+# --- My access -----------------------------------------------------------------------------------
+
+
+def test_my_access_shows_what_i_may_open_in_each_organization(
+    at: At, gita: Account, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """N02: of each organization only what is open to me, and nothing where I am blocked."""
+    here = insider(contoso, gita, kind="Guest")
+    there = insider(fabrikam, gita, kind="Guest")
+    make_app(contoso, name="Open to all")
+    mine = make_app(contoso, name="Mine", who_may_enter=WhoMayEnter.ASSIGNED)
+    make_app(contoso, name="Not mine", who_may_enter=WhoMayEnter.ASSIGNED)
+    make_app(fabrikam, name="Ledger")
+    with schema.in_tenant(contoso):
+        services.assign(mine.client.app, to=here, by=None)
+        services.add_app(name="No pages", by=None, who_may_enter=WhoMayEnter.EVERYBODY)
+    person = at(gita)
+    page = text(person.client.get("/organizations/"))
+    names = ("Open to all", "Mine", "Not mine", "No pages", "Ledger")
+    assert [name for name in names if f">{name}<" in page] == ["Open to all", "Mine", "Ledger"]
+    assert person.path("consent:open_app", app_id=mine.client.app_id) in page
+    assert "Mine" in text(person.client.get("/organizations/contoso/"))
+    with schema.in_tenant(fabrikam):
+        DirectoryEntry.objects.filter(pk=there.pk).update(enabled=False)
+    assert ">Ledger<" not in text(person.client.get("/organizations/"))
+
+
+def test_owners_find_the_page_to_invite_from(at: At, gita: Account, contoso: Tenant) -> None:
+    entry = insider(contoso, gita)
+    app = make_app(contoso, who_may_enter=WhoMayEnter.ASSIGNED)
+    person = at(gita)
+    share = person.path("invitations:share")
+    assert share not in text(person.client.get("/organizations/"))
+    with schema.in_tenant(contoso):
+        services.set_owners(app.client.app, owners=[entry], by=None)
+    page = text(person.client.get("/organizations/"))
+    assert share in page
+    assert ">Project room<" not in page
+
+
+def test_my_access_costs_the_same_with_more_organizations_and_apps(
+    at: At, gita: Account, contoso: Tenant, fabrikam: Tenant, statements: Any
+) -> None:
+    insider(contoso, gita, kind="Guest")
+    person = at(gita)
+
+    def cost() -> int:
+        with statements() as counted:
+            assert person.client.get("/organizations/").status_code == 200
+        return len(counted.sql)
+
+    before = cost()
+    insider(fabrikam, gita, kind=UserType.GUEST)
+    for number in range(5):
+        make_app(contoso, name=f"App {number}")
+        make_app(fabrikam, name=f"App {number}")
+    assert cost() == before <= 6

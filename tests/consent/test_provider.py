@@ -1,0 +1,849 @@
+"""The OpenID Connect provider by its front door: what apps ask, and what they are told."""
+
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test import Client
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from consent import keys
+from consent.clients import add_secret, remove_secret
+from consent.models import (
+    AccessTokenFormat,
+    AppVisit,
+    Authorization,
+    ClientType,
+    OAuthClient,
+    SigningAlgorithm,
+    Token,
+)
+from consent.provider import tokens
+from invitations.models import AuditEvent, DirectoryEntry
+from tenants import schema
+from tenants.models import Account, Tenant
+from tests.apps import CALLBACK, GOODBYE, App, answer_of, challenge_of, make_app, onward, payload_of
+from tests.browserless import accept, prove_again, to_review
+from tests.conftest import Place
+from tests.rows import checksum, dump
+
+At = Callable[..., Place]
+ISSUER = "https://testserver/o/contoso"
+
+
+@pytest.fixture
+def rooms(contoso: Tenant) -> App:
+    """An app of Contoso's that everybody in the directory may enter."""
+    return make_app(contoso)
+
+
+def entry_of(account: Account, tenant: Tenant) -> DirectoryEntry:
+    with schema.in_tenant(tenant):
+        return DirectoryEntry.objects.present().get(account=account)
+
+
+def later(**delta: float) -> Any:
+    """The same moment for Python; rows are aged by `age`."""
+    return time_machine.travel(time.time() + timedelta(**delta).total_seconds(), tick=True)
+
+
+def age(tenant: Tenant, by: timedelta) -> None:
+    """As if everything the provider gave out had been given that much earlier: the database's
+    clock cannot be moved, its rows can."""
+    earlier = "- make_interval(secs => %(by)s)"
+    with schema.in_tenant(tenant), connection.cursor() as cursor:
+        for table, column in (
+            ("consent_authorization", "created_at"),
+            ("consent_token", "created_at"),
+            ("consent_token", "expires_at"),
+            ("invitations_directoryentry", "sign_in_valid_from"),
+        ):
+            cursor.execute(
+                f"UPDATE {table} SET {column} = {column} {earlier}",  # noqa: S608
+                {"by": by.total_seconds()},
+            )
+
+
+# --- The whole way -------------------------------------------------------------------------------
+
+
+def test_somebody_signs_in_at_an_app(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
+    """Core 3.1: code, tokens, userinfo; state and nonce come back as they were sent (O02)."""
+    told = answer_of(rooms.authorize(at(alice)))
+    assert (told["state"], told["iss"]) == ("st4te", ISSUER)
+    answer = rooms.redeem(told["code"])
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "no-store"
+    given = answer.json()
+    assert given["token_type"] == "Bearer"
+    assert 0 < given["expires_in"] <= 600
+    claims = payload_of(given["id_token"])
+    entry = entry_of(alice, contoso)
+    expected = {
+        "iss": ISSUER,
+        "sub": str(entry.pk),
+        "oid": str(entry.pk),
+        "tid": str(contoso.pk),
+        "aud": rooms.client_id,
+        "nonce": "n0nce",
+        "name": "Alice",
+        "email": "alice@contoso.example",
+        "email_verified": True,
+        "preferred_username": "alice@contoso.example",
+        "locale": "en",
+        "acct": 0,
+    }
+    assert {name: claims[name] for name in expected} == expected
+    assert claims["exp"] > time.time() >= claims["iat"]
+    about = rooms.userinfo(given["access_token"])
+    assert about.status_code == 200
+    assert {name: value for name, value in about.json().items() if name in expected} == {
+        name: value for name, value in expected.items() if name not in ("iss", "aud", "nonce")
+    }
+    with schema.in_tenant(contoso):
+        assert AppVisit.objects.get(entry=entry).app_id == rooms.client.app_id
+
+
+@pytest.mark.parametrize("algorithm", SigningAlgorithm.values)
+@pytest.mark.parametrize("form", AccessTokenFormat.values)
+def test_signatures_are_of_the_published_keys(
+    contoso: Tenant, at: At, alice: Account, algorithm: str, form: str
+) -> None:
+    """RFC 7517, RFC 9068: whoever fetches the key set can check both tokens."""
+    app = make_app(
+        contoso, id_token_algorithm=algorithm, access_token_format=AccessTokenFormat(form)
+    )
+    given = app.tokens(at(alice))
+    published = KeySet.import_key_set(app.browser.get(app.path("jwks")).json())
+    token = jwt.decode(given["id_token"], published, algorithms=[algorithm])
+    assert token.header["alg"] == algorithm
+    assert token.claims["aud"] == app.client_id
+    if form == AccessTokenFormat.JWT:
+        access = jwt.decode(given["access_token"], published, algorithms=[algorithm])
+        assert access.header["typ"] == "at+jwt"
+        assert access.claims["client_id"] == app.client_id
+        assert access.claims["exp"] - access.claims["iat"] <= 600
+    else:
+        assert "." not in given["access_token"]
+    assert app.userinfo(given["access_token"]).status_code == 200
+
+
+def test_nothing_private_is_published(rooms: App) -> None:
+    """S04: the key set holds public parts only."""
+    for key in rooms.browser.get(rooms.path("jwks")).json()["keys"]:
+        assert not set(key) & {"d", "p", "q", "dp", "dq", "qi", "k"}
+        assert key["use"] == "sig"
+
+
+DISCOVERY = [
+    "/o/contoso/.well-known/openid-configuration",
+    "/o/contoso/v2.0/.well-known/openid-configuration",
+    "/.well-known/openid-configuration/o/contoso",
+    "/.well-known/oauth-authorization-server/o/contoso",
+]
+
+
+@pytest.mark.parametrize("path", DISCOVERY)
+def test_discovery_says_what_is_true(contoso: Tenant, path: str) -> None:
+    """OpenID Connect Discovery and RFC 8414: the issuer's own document, in every usual place."""
+    answer = Client().get(path)
+    said = answer.json()
+    assert said["issuer"] == ISSUER
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert said["response_types_supported"] == ["code"]
+    assert said["code_challenge_methods_supported"] == ["S256"]
+    assert said["authorization_response_iss_parameter_supported"] is True
+    assert "registration_endpoint" not in said
+    assert "implicit" not in said["grant_types_supported"]
+    for name, url in said.items():
+        if name.endswith(("_endpoint", "_uri")):
+            assert url.startswith(f"{ISSUER}/"), name
+            assert Client().get(urlsplit(url).path).status_code != 404, name
+
+
+@pytest.mark.parametrize("path", DISCOVERY)
+def test_there_is_no_provider_of_nobody(db: None, path: str) -> None:
+    """N01: an organization that does not exist has no documents."""
+    assert Client().get(path.replace("contoso", "nobody")).status_code == 404
+
+
+# --- O01: where answers go -----------------------------------------------------------------------
+
+WRONG_URIS = [
+    "https://rooms.contoso.example/Callback",
+    "https://ROOMS.contoso.example/callback",
+    "HTTPS://rooms.contoso.example/callback",
+    "http://rooms.contoso.example/callback",
+    "https://rooms.contoso.example/callback/",
+    "https://rooms.contoso.example/callback/more",
+    "https://rooms.contoso.example/callback/../callback",
+    "https://rooms.contoso.example//callback",
+    "https://rooms.contoso.example:443/callback",
+    "https://rooms.contoso.example:8443/callback",
+    "https://rooms.contoso.example/callback?",
+    "https://rooms.contoso.example/callback?more=1",
+    "https://rooms.contoso.example/callback#",
+    "https://rooms.contoso.example/callback#more",
+    "https://rooms.contoso.example/callback;more",
+    "https://rooms.contoso.example/%63allback",
+    "https://rooms.contoso.example.evil.example/callback",
+    "https://rooms.contoso.example@evil.example/callback",
+    "https://evil.example/callback",
+    "https://*.contoso.example/callback",
+    "https://rooms.contoso.example/*",
+    " https://rooms.contoso.example/callback",
+    "https://rooms.contoso.example/callback ",
+    "https://rooms.contoso.example\\callback",
+    "//rooms.contoso.example/callback",
+    "/callback",
+    "javascript:alert(1)",
+    "",
+]
+
+
+@pytest.mark.parametrize("uri", WRONG_URIS)
+@pytest.mark.parametrize("asked", [{}, {"response_type": "token"}, {"scope": "nothing"}])
+def test_an_answer_goes_to_the_exact_address_or_nowhere(
+    rooms: App, at: At, alice: Account, uri: str, asked: dict[str, str]
+) -> None:
+    """O01: every other way to write it gets our own 400 page, whatever else is wrong."""
+    answer = rooms.authorize(at(alice), redirect_uri=uri, **asked)
+    assert answer.status_code == 400
+    assert "Location" not in answer
+    assert "contoso.example/callback" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("left_out", ["redirect_uri", "client_id"])
+def test_without_app_or_address_there_is_no_answer(
+    rooms: App, at: At, alice: Account, left_out: str
+) -> None:
+    """O01."""
+    answer = rooms.authorize(at(alice), **{left_out: None})
+    assert (answer.status_code, "Location" in answer) == (400, False)
+
+
+@pytest.mark.parametrize("client_id", ["x", "", "0" * 36, "6f2f9b1e-0000-4000-8000-000000000000"])
+def test_an_unknown_app_gets_a_page_of_ours(
+    rooms: App, at: At, alice: Account, client_id: str
+) -> None:
+    """O01, N01: and so does the app's id written in another way."""
+    person = at(alice)
+    for each in (client_id, rooms.client_id.upper(), f"{{{rooms.client_id}}}"):
+        assert rooms.authorize(person, client_id=each).status_code == 400
+
+
+def test_a_parameter_twice_is_refused(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6749, 3.1: nobody guesses which one is meant."""
+    person, path = at(alice), rooms.path("authorize")
+    query = "&".join(f"{name}={quote(value)}" for name, value in rooms.request().items())
+    for twice in ("redirect_uri", "client_id"):
+        again = quote(rooms.request()[twice])
+        assert person.client.get(f"{path}?{query}&{twice}={again}").status_code == 400
+    for twice in ("state", "nonce", "scope", "prompt", "code_challenge"):
+        answer = person.client.get(f"{path}?{query}&{twice}=x&{twice}=y")
+        assert answer.status_code in (302, 400)
+        if answer.status_code == 302:
+            assert answer_of(answer)["error"] == "invalid_request", twice
+
+
+AFTER_THE_ADDRESS = [
+    ({"response_type": "token"}, "unsupported_response_type"),
+    ({"response_type": "id_token"}, "unsupported_response_type"),
+    ({"response_type": "code id_token"}, "unsupported_response_type"),
+    ({"response_type": "code token"}, "unsupported_response_type"),
+    ({"response_type": "none"}, "unsupported_response_type"),
+    ({"response_type": None}, "unsupported_response_type"),
+    ({"response_type": 'c\\o"dé'}, "unsupported_response_type"),
+    ({"scope": "profile"}, "invalid_scope"),
+    ({"scope": None}, "invalid_scope"),
+    ({"code_challenge": None}, "invalid_request"),
+    ({"code_challenge": "short"}, "invalid_request"),
+    ({"code_challenge_method": "plain"}, "invalid_request"),
+    ({"code_challenge_method": None}, "invalid_request"),
+    ({"response_mode": "fragment"}, "invalid_request"),
+    ({"response_mode": "form_post"}, "invalid_request"),
+    ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
+    ({"request_uri": "https://evil.example/"}, "request_uri_not_supported"),
+    ({"max_age": "soon"}, "invalid_request"),
+    ({"max_age": "-1"}, "invalid_request"),
+    ({"prompt": "none login"}, "invalid_request"),
+    ({"prompt": "dance"}, "invalid_request"),
+    ({"nonce": "n" * 501}, "invalid_request"),
+]
+
+
+@pytest.mark.parametrize("client_type", [ClientType.WEB, ClientType.PUBLIC])
+@pytest.mark.parametrize(("asked", "error"), AFTER_THE_ADDRESS)
+def test_downgrades_are_refused_at_the_app(
+    contoso: Tenant,
+    at: At,
+    alice: Account,
+    client_type: ClientType,
+    asked: dict[str, str | None],
+    error: str,
+) -> None:
+    """O02: code flow with PKCE S256 only, for every client; told to the app with state and iss."""
+    app = make_app(contoso, client_type=client_type)
+    told = answer_of(app.authorize(at(alice), **asked))
+    assert told["error"] == error
+    assert (told["state"], told["iss"]) == ("st4te", ISSUER)
+    assert "code" not in told
+
+
+def test_a_service_signs_nobody_in(contoso: Tenant, at: At, alice: Account) -> None:
+    """O02: client credentials and nothing else; no ID token, no refresh token."""
+    service = make_app(contoso, client_type=ClientType.SERVICE)
+    assert answer_of(service.authorize(at(alice)))["error"] == "unauthorized_client"
+    given = service.post("token", grant_type="client_credentials").json()
+    assert set(given) == {"token_type", "access_token", "expires_in", "scope"}
+    assert service.post("introspect", token=given["access_token"]).json()["active"] is True
+    assert service.userinfo(given["access_token"]).status_code == 401
+    for grant in (
+        "password",
+        "implicit",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        'é"',
+        "",
+        None,
+    ):
+        answer = service.post("token", grant_type=grant, username="x", password="y")
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "unsupported_grant_type"
+    web = make_app(contoso, name="Web")
+    answer = web.post("token", grant_type="client_credentials")
+    assert answer.json()["error"] == "unauthorized_client"
+
+
+def test_what_was_posted_is_asked_by_get(rooms: App, at: At, alice: Account) -> None:
+    """Core, 3.1.2.1: a post from another site comes without our cookie; asked anew, with it."""
+    person = at(alice)
+    answer = person.client.post(rooms.path("authorize"), rooms.request())
+    assert answer.status_code == 303
+    assert urlsplit(answer["Location"]).path == rooms.path("authorize")
+    assert "code" in answer_of(person.client.get(answer["Location"]))
+
+
+# --- The token endpoint --------------------------------------------------------------------------
+
+
+def basic(app: App, secret: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{app.client_id}:{secret}".encode()).decode()}
+
+
+def test_an_app_shows_its_secret_in_header_or_body(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6749, 2.3.1; a wrong one is 401 and names no reason."""
+    code = rooms.code(at(alice))
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+        "code_verifier": rooms.verifier,
+    }
+    path = rooms.path("token")
+    wrong = rooms.browser.post(path, fields, headers=basic(rooms, "wrong"))
+    assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
+    assert rooms.post("token", **fields, client_secret="wrong").status_code == 401
+    assert rooms.post("token", **fields, client_secret=None).status_code == 401
+    in_address = rooms.browser.post(
+        f"{path}?client_id={rooms.client_id}&client_secret={rooms.secret}", fields
+    )
+    assert in_address.status_code == 400
+    good = rooms.browser.post(path, fields, headers=basic(rooms, rooms.secret))
+    assert good.status_code == 200
+
+
+def test_two_secrets_are_good_during_rotation(rooms: App, contoso: Tenant) -> None:
+    """O10: the old one until it is removed, and none after that."""
+    with schema.in_tenant(contoso):
+        second = add_secret(rooms.client, by=None)
+    first = App(contoso, rooms.client, rooms.secret)
+    new = App(contoso, rooms.client, second)
+    for app in (first, new):
+        assert app.post("introspect", token="x").status_code == 200
+    with schema.in_tenant(contoso):
+        remove_secret(rooms.client.secrets.get(hint=rooms.secret[:4]), by=None)
+    assert first.post("introspect", token="x").status_code == 401
+    assert new.post("introspect", token="x").status_code == 200
+
+
+def test_no_secret_is_in_the_database(rooms: App, at: At, alice: Account) -> None:
+    """O10: not the secret, no token, no code, no private key."""
+    code = rooms.code(at(alice))
+    given = rooms.redeem(code).json()
+    everything = dump()
+    for secret in (rooms.secret, code, given["access_token"], given["refresh_token"]):
+        assert secret not in everything
+    assert '"d":' not in everything
+
+
+def test_nobody_registers_an_app_from_outside(rooms: App) -> None:
+    """O10: there is no registration endpoint, and no client that is an address."""
+    for path in ("register", "oauth2/v2.0/register", "connect/register", "oidc/register"):
+        assert rooms.browser.post(f"/o/contoso/{path}", {}).status_code == 404
+    answer = rooms.post(
+        "token", client_id="https://evil.example/client", grant_type="refresh_token"
+    )
+    assert answer.json()["error"] == "invalid_client"
+
+
+def refused(answer: Any, error: str = "invalid_grant") -> None:
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+def test_a_code_is_good_once(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
+    """O03: its second coming gets nothing and ends what the first one got."""
+    code = rooms.code(at(alice))
+    given = rooms.redeem(code).json()
+    assert rooms.userinfo(given["access_token"]).status_code == 200
+    refused(rooms.redeem(code))
+    assert rooms.is_alive(given) == [False] * 4
+    with schema.in_tenant(contoso):
+        assert AuditEvent.objects.filter(action="app.tokens_ended").count() == 1
+    refused(rooms.redeem(code))
+    with schema.in_tenant(contoso):
+        assert AuditEvent.objects.filter(action="app.tokens_ended").count() == 1
+
+
+def test_a_code_is_good_for_a_minute(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
+    """O03."""
+    code = rooms.code(at(alice))
+    age(contoso, timedelta(seconds=61))
+    refused(rooms.redeem(code))
+    code = rooms.code(at(alice))
+    age(contoso, timedelta(seconds=50))
+    assert rooms.redeem(code).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"code_verifier": "v" * 43},
+        {"redirect_uri": "https://rooms.contoso.example/other"},
+        {"redirect_uri": None},
+    ],
+)
+def test_a_code_is_bound_to_how_it_was_asked_for(
+    rooms: App, at: At, alice: Account, wrong: dict[str, str | None]
+) -> None:
+    """O03: and the misuse spends it."""
+    code = rooms.code(at(alice))
+    refused(rooms.redeem(code, **wrong))
+    refused(rooms.redeem(code))
+
+
+def test_a_code_without_its_verifier_is_refused(rooms: App, at: At, alice: Account) -> None:
+    """O02, O03: PKCE cannot be left out at the end either."""
+    code = rooms.code(at(alice))
+    refused(rooms.redeem(code, code_verifier=None), "invalid_request")
+    refused(rooms.redeem(code))
+
+
+def test_a_code_is_of_one_app(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
+    """O03: another app of the same organization gets nothing, and neither does the first then."""
+    other = make_app(contoso, name="Other")
+    other.verifier = rooms.verifier
+    code = rooms.code(at(alice))
+    refused(other.redeem(code))
+    refused(rooms.redeem(code))
+
+
+def test_a_stolen_refresh_token_ends_the_family(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """O06: each is good once; an old one that comes back ends the new ones too."""
+    given = rooms.tokens(at(alice))
+    first = given["refresh_token"]
+    answer = rooms.refresh(first)
+    assert answer.status_code == 200
+    second = answer.json()
+    assert second["refresh_token"] != first
+    claims = payload_of(second["id_token"])
+    assert claims["sub"] == payload_of(given["id_token"])["sub"]
+    assert "nonce" not in claims
+    refused(rooms.refresh(first))
+    assert rooms.is_alive(second) == [False] * 4
+    assert rooms.userinfo(given["access_token"]).status_code == 401
+    with schema.in_tenant(contoso):
+        assert AuditEvent.objects.filter(action="app.tokens_ended").count() == 1
+
+
+def test_a_refresh_token_idles_a_day_and_lives_a_month(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """O06."""
+    given = rooms.tokens(at(alice))
+    age(contoso, timedelta(hours=24, seconds=1))
+    refused(rooms.refresh(given["refresh_token"]))
+    given = rooms.tokens(at(alice))
+    for _ in range(31):
+        age(contoso, timedelta(hours=23))
+        answer = rooms.refresh(given["refresh_token"])
+        assert answer.status_code == 200
+        given = answer.json()
+    age(contoso, timedelta(hours=23))  # 32 times 23 hours are more than 30 days
+    refused(rooms.refresh(given["refresh_token"]))
+
+
+def test_an_access_token_is_good_for_ten_minutes(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """The longest an access token lives."""
+    given = rooms.tokens(at(alice))
+    age(contoso, timedelta(seconds=601))
+    assert rooms.userinfo(given["access_token"]).status_code == 401
+    assert rooms.post("introspect", token=given["access_token"]).json() == {"active": False}
+
+
+def test_a_refresh_token_only_for_who_asks(rooms: App, at: At, alice: Account) -> None:
+    """Core, 11: `offline_access` asks for one; a narrower scope stays narrow."""
+    given = rooms.tokens(at(alice), scope="openid")
+    assert "refresh_token" not in given
+    claims = payload_of(given["id_token"])
+    assert not {"email", "name", "preferred_username"} & set(claims)
+    about = rooms.userinfo(given["access_token"]).json()
+    assert not {"email", "name"} & set(about)
+
+
+def test_a_refresh_narrows_and_never_widens(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6749, 6."""
+    given = rooms.tokens(at(alice), scope="openid email offline_access")
+    answer = rooms.post(
+        "token",
+        grant_type="refresh_token",
+        refresh_token=given["refresh_token"],
+        scope="openid profile email",
+    )
+    refused(answer, "invalid_scope")
+
+
+def test_revoking(rooms: App, at: At, alice: Account) -> None:
+    """RFC 7009: an access token alone; a refresh token with its family; nonsense is 200 too."""
+    given = rooms.tokens(at(alice))
+    assert rooms.post("revoke", token=given["access_token"]).status_code == 200
+    assert rooms.userinfo(given["access_token"]).status_code == 401
+    answer = rooms.refresh(given["refresh_token"])
+    assert answer.status_code == 200
+    second = answer.json()
+    assert rooms.post("revoke", token=second["refresh_token"]).status_code == 200
+    assert rooms.is_alive(second) == [False] * 4
+    assert rooms.post("revoke", token="nonsense").status_code == 200
+    refused(rooms.post("revoke"), "invalid_request")
+
+
+# --- O05: one organization's, one app's ----------------------------------------------------------
+
+
+def test_nothing_of_one_app_or_organization_is_good_at_another(
+    rooms: App, at: At, alice: Account, contoso: Tenant, fabrikam: Tenant, frank: Account
+) -> None:
+    """O05: code, access, refresh and ID token, tried at the neighbour's and at another app; the
+    neighbour's rows do not change by it."""
+    elsewhere = make_app(fabrikam)
+    twin = make_app(contoso, name="Twin")
+    for app in (elsewhere, twin):
+        app.verifier = rooms.verifier
+    before = checksum(fabrikam)
+    code = rooms.code(at(alice))
+    refused(elsewhere.redeem(code))
+    given = rooms.redeem(code).json()
+    assert elsewhere.userinfo(given["access_token"]).status_code == 401
+    for app in (elsewhere, twin):
+        for name in ("access_token", "refresh_token", "id_token"):
+            assert app.post("introspect", token=given[name]).json() == {"active": False}
+            assert app.post("revoke", token=given[name]).status_code == 200
+    refused(elsewhere.refresh(given["refresh_token"]))
+    # The app of Contoso asks at Fabrikam, with its own id and secret.
+    stranger = App(fabrikam, rooms.client, rooms.secret, rooms.verifier)
+    assert stranger.authorize(at(frank, fabrikam)).status_code == 400
+    refused(stranger.refresh(given["refresh_token"]), "invalid_client")
+    assert checksum(fabrikam) == before
+    assert rooms.userinfo(given["access_token"]).status_code == 200
+    assert rooms.userinfo(given["id_token"]).status_code == 401
+    assert rooms.userinfo(given["refresh_token"]).status_code == 401
+
+
+def test_a_refresh_token_of_another_app_is_refused(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """O05: and the app it belongs to goes on."""
+    twin = make_app(contoso, name="Twin")
+    given = rooms.tokens(at(alice))
+    refused(twin.refresh(given["refresh_token"]))
+    assert rooms.refresh(given["refresh_token"]).status_code == 200
+
+
+def test_somebody_has_another_sub_in_every_organization(
+    contoso: Tenant, fabrikam: Tenant, at: At, gita: Account, invite: Any
+) -> None:
+    """O05: pairwise by organization; no claim is the same but what the person is called."""
+    claims = []
+    for tenant in (contoso, fabrikam):
+        become_guest(invite(tenant=tenant), at(gita, tenant))
+        app = make_app(tenant)
+        claims.append(payload_of(app.tokens(at(gita, tenant))["id_token"]))
+    for name in ("iss", "sub", "oid", "tid", "aud"):
+        assert claims[0][name] != claims[1][name]
+    assert [each["acct"] for each in claims] == [1, 1]
+
+
+def become_guest(invitation: Any, guest: Place) -> DirectoryEntry:
+    """Accept, as the person signed in there."""
+    assert accept(guest, to_review(guest, invitation)).status_code in (302, 303)
+    with schema.in_tenant(guest.tenant):
+        return DirectoryEntry.objects.get(pk=invitation.entry_id)
+
+
+# --- Browsers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["discovery", "jwks", "token", "userinfo", "revoke"])
+def test_apps_in_the_browser_may_ask(rooms: App, name: str) -> None:
+    """Public clients call these by script; no cookie takes part."""
+    answer = rooms.browser.options(rooms.path(name))
+    assert answer.status_code == 204
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in answer
+
+
+def test_a_public_client_has_no_secret(contoso: Tenant, at: At, alice: Account) -> None:
+    """O02: PKCE alone; a secret it never had does not help, and introspection is not for it."""
+    app = make_app(contoso, client_type=ClientType.PUBLIC)
+    given = app.tokens(at(alice))
+    assert app.userinfo(given["access_token"]).status_code == 200
+    assert app.post("introspect", token=given["access_token"]).status_code == 401
+    assert app.refresh(given["refresh_token"]).status_code == 200
+
+
+def test_a_client_with_a_secret_cannot_do_without(rooms: App, at: At, alice: Account) -> None:
+    """O02."""
+    code = rooms.code(at(alice))
+    answer = rooms.redeem(code, client_secret=None)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+# --- Sign-out ------------------------------------------------------------------------------------
+
+
+def sign_out(app: App, person: Place, **asked: str) -> Any:
+    return person.client.get(app.path("sign_out"), asked)
+
+
+def asked_in(page: Any) -> str:
+    return str(page.context["asked"])
+
+
+def test_signing_out_asks_first_and_comes_back(rooms: App, at: At, alice: Account) -> None:
+    """O09: RP-Initiated Logout: a question, then the exact registered address with its state."""
+    person = at(alice)
+    given = rooms.tokens(person)
+    page = sign_out(
+        rooms,
+        person,
+        id_token_hint=given["id_token"],
+        post_logout_redirect_uri=GOODBYE,
+        state="s2",
+    )
+    assert page.status_code == 200
+    assert rooms.userinfo(given["access_token"]).status_code == 200
+    answer = person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "yes"})
+    assert answer["Location"] == f"{GOODBYE}?state=s2"
+    assert "_auth_user_id" not in person.client.session
+    assert rooms.is_alive(given) == [False] * 4
+
+
+def test_staying_signed_in(rooms: App, at: At, alice: Account) -> None:
+    """O09: no means no."""
+    person = at(alice)
+    given = rooms.tokens(person)
+    page = sign_out(rooms, person, client_id=rooms.client_id, post_logout_redirect_uri=GOODBYE)
+    person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "no"})
+    assert "_auth_user_id" in person.client.session
+    assert all(rooms.is_alive(given))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://evil.example/",
+        f"{GOODBYE}/",
+        f"{GOODBYE}?x=1",
+        f"{GOODBYE}#x",
+        GOODBYE.upper(),
+        CALLBACK,
+        "https://rooms.contoso.example/",
+        "javascript:alert(1)",
+        "//evil.example/",
+        "",
+    ],
+)
+def test_sign_out_returns_to_registered_addresses_only(
+    rooms: App, at: At, alice: Account, uri: str
+) -> None:
+    """O09: whoever was signed in or not."""
+    for person in (at(), at(alice)):
+        page = sign_out(rooms, person, client_id=rooms.client_id, post_logout_redirect_uri=uri)
+        assert page.status_code == 200
+        if "asked" in (page.context or {}):
+            page = person.client.post(
+                rooms.path("sign_out"), {"asked": asked_in(page), "answer": "yes"}
+            )
+        assert "Location" not in page
+    assert "_auth_user_id" not in person.client.session
+
+
+def test_a_foreign_hint_is_worth_nothing(
+    rooms: App, at: At, alice: Account, contoso: Tenant, fabrikam: Tenant, frank: Account
+) -> None:
+    """O05, O09: another organization's ID token, another app's, a forged one, nonsense."""
+    elsewhere = make_app(fabrikam).tokens(at(frank, fabrikam))["id_token"]
+    head, _, tail = elsewhere.partition(".")
+    for hint in (elsewhere, f"{head}.e30.{tail}", "nonsense", "a.b.c", "ey.ey.ey"):
+        page = sign_out(rooms, at(), id_token_hint=hint, post_logout_redirect_uri=GOODBYE)
+        assert (page.status_code, "Location" in page) == (200, False)
+    twin = make_app(contoso, name="Twin")
+    hint = twin.tokens(at(alice))["id_token"]
+    page = sign_out(
+        rooms,
+        at(),
+        id_token_hint=hint,
+        client_id=rooms.client_id,
+        post_logout_redirect_uri=GOODBYE,
+    )
+    assert "Location" not in page
+
+
+# --- Keys ----------------------------------------------------------------------------------------
+
+
+def test_a_key_rotates_in_the_middle_of_a_journey(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """S04: the code of before, the ID token of before as a hint, and the key set with both."""
+    person = at(alice)
+    before = rooms.tokens(person)
+    code = rooms.code(person)
+    published = [key["kid"] for key in rooms.browser.get(rooms.path("jwks")).json()["keys"]]
+    with schema.in_tenant(contoso):
+        keys.rotate_keys(by=None)
+    given = rooms.redeem(code).json()
+    now_published = rooms.browser.get(rooms.path("jwks")).json()
+    key_set = KeySet.import_key_set(now_published)
+    kid = jwt.decode(given["id_token"], key_set, algorithms=["RS256"]).header["kid"]
+    old = jwt.decode(before["id_token"], key_set, algorithms=["RS256"]).header["kid"]
+    assert kid != old
+    # An app that fetched the key set before the rotation knows the new key already.
+    assert kid in published
+    page = sign_out(rooms, at(), id_token_hint=before["id_token"], post_logout_redirect_uri=GOODBYE)
+    assert page["Location"] == GOODBYE
+
+
+# --- Fresh sign-ins ------------------------------------------------------------------------------
+
+
+def test_an_app_can_ask_for_a_fresh_proof(rooms: App, at: At, alice: Account) -> None:
+    """Core, 3.1.2.1: `prompt=login` and `max_age`; once done, it is not asked again."""
+    for asked in ({"prompt": "login"}, {"max_age": "0"}):
+        person = at(alice)
+        with later(minutes=5):
+            answer = rooms.authorize(person, **asked)
+            assert answer.status_code == 302
+            assert urlsplit(answer["Location"]).path == "/accounts/reauthenticate/"
+            onwards = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
+            prove_again(person)
+            told = answer_of(onward(person, person.client.get(onwards)))
+            assert "code" in told
+            claims = payload_of(rooms.redeem(told["code"]).json()["id_token"])
+            assert claims["auth_time"] >= int(time.time()) - 60
+
+
+def test_a_mark_of_one_request_is_not_good_for_another(rooms: App, at: At, alice: Account) -> None:
+    """The note that a prompt was answered is bound to the request it was written for."""
+    person = at(alice)
+    with later(minutes=5):
+        answer = rooms.authorize(person, prompt="login")
+        onwards = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
+        prove_again(person)
+        page = person.client.get(onwards)
+        path = page["Refresh"].removeprefix("0; url=")
+        mark = parse_qs(urlsplit(path).query)["foyer_done"][0]
+    with later(minutes=30):
+        other = rooms.authorize(person, prompt="login", nonce="other", foyer_done=mark)
+        assert urlsplit(other["Location"]).path == "/accounts/reauthenticate/"
+
+
+def test_a_choice_of_accounts(rooms: App, at: At, alice: Account) -> None:
+    """Core, 3.1.2.1: `prompt=select_account` shows who is signed in, and another way."""
+    person = at(alice)
+    page = rooms.authorize(person, prompt="select_account")
+    assert page.status_code == 200
+    assert "alice@" in page.content.decode()
+    told = answer_of(onward(person, person.client.get(page.context["onward"])))
+    assert "code" in told
+
+
+# --- What it costs -------------------------------------------------------------------------------
+
+
+def test_the_hot_path_is_cheap(rooms: App, at: At, alice: Account, statements: Any) -> None:
+    """Consent exists: authorize takes 4 statements and 1 commit, the token call 6; the signing key
+    is parsed once a process."""
+    person = at(alice)
+    rooms.tokens(person)
+    with statements() as counted:
+        told = answer_of(rooms.authorize(person))
+    spent = [sql for sql in counted.sql if not sql.startswith("SET search_path")]
+    assert len(spent) <= 4, "\n".join(spent)
+    writes = [sql for sql in spent if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert len(writes) == 1, writes
+    with statements() as counted:
+        given = rooms.redeem(told["code"]).json()
+    spent = [sql for sql in counted.sql if not sql.startswith("SET search_path")]
+    assert len(spent) <= 6, "\n".join(spent)
+    assert "SigningKey" not in "".join(spent)
+    assert not any("consent_signingkey" in sql for sql in spent)
+    with statements() as counted:
+        rooms.userinfo(given["access_token"])
+    assert len([sql for sql in counted.sql if not sql.startswith("SET search_path")]) <= 2
+
+
+def test_old_rows_are_forgotten(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
+    """Upkeep keeps what a call may still need, and nothing else."""
+    given = rooms.tokens(at(alice))
+    with schema.in_tenant(contoso):
+        tokens.forget_old()
+        assert Token.objects.count() == 2
+    age(contoso, timedelta(days=31))
+    with schema.in_tenant(contoso):
+        assert tokens.forget_old() > 0
+        assert not Token.objects.exists()
+        assert not Authorization.objects.exists()
+        assert OAuthClient.objects.count() == 1
+    refused(rooms.refresh(given["refresh_token"]))
+
+
+def test_the_names_of_methods_are_those_of_the_standard(rooms: App, at: At, alice: Account) -> None:
+    """RFC 8176 for `amr`; `acr` only when there was a second factor."""
+    person = at(alice)
+    session = person.client.session
+    now = time.time()
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session["account_authentication_methods"] = [{"method": "password", "at": now}]
+    session.save()
+    claims = payload_of(rooms.tokens(person)["id_token"])
+    assert (claims["amr"], "acr" in claims) == (["pwd"], False)
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": now},
+        {"method": "mfa", "type": "totp", "at": now},
+    ]
+    session.save()
+    claims = payload_of(rooms.tokens(person)["id_token"])
+    assert claims["amr"] == ["pwd", "otp", "mfa"]
+    assert claims["acr"].endswith("/multi-factor")
+    assert challenge_of("x") != challenge_of("y")

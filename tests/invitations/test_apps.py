@@ -1,0 +1,552 @@
+"""Shared apps, groups, and who gives them to whom: the services, with a decoy next door."""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from PIL import Image
+
+from invitations import audit, redemption
+from invitations.errors import (
+    FieldError,
+    InvitationError,
+    InvitingNotAllowedError,
+    OwnersError,
+    SharingNotAllowedError,
+    TicketInvalidError,
+)
+from invitations.models import (
+    AppAssignment,
+    AppLogo,
+    AppOwner,
+    AuditAction,
+    AuditEvent,
+    DirectoryEntry,
+    Group,
+    GroupMember,
+    Invitation,
+    RoleAssignment,
+    SharedApp,
+    TenantPolicy,
+    WhoMayEnter,
+)
+from invitations.models.assignment import apps_open_to
+from invitations.permissions import Role, WhoMayInvite
+from invitations.services import apps as services
+from invitations.services.access import set_access
+from invitations.services.directory import delete_entry
+from invitations.services.invite import invite_guest
+from invitations.services.logos import LARGEST_UPLOAD, SIDE, clean_logo
+from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
+from invitations.tasks import deliver_due_mail
+from invitations.tickets import Ticket
+from tenants import schema
+from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant, UserType
+from tests.conftest import Invite, Place
+from tests.rows import checksum
+from tests.smtp import SmtpSink
+
+At = Callable[..., Place]
+HOME = "https://rooms.contoso.example/start"
+
+
+@pytest.fixture
+def here(contoso: Tenant, fabrikam: Tenant) -> Iterator[Tenant]:
+    """Contoso's schema, and at the end nothing has changed at Fabrikam's."""
+    with schema.in_tenant(fabrikam):
+        services.add_app(name="Project room", home_url=HOME, by=None)
+        services.add_group(name="Builders", by=None)
+    before = checksum(fabrikam)
+    with schema.in_tenant(contoso):
+        yield contoso
+    assert checksum(fabrikam) == before
+
+
+@pytest.fixture
+def rooms(here: Tenant) -> SharedApp:
+    return services.add_app(name="Project room", home_url=HOME, by=None)
+
+
+@pytest.fixture
+def builders(here: Tenant) -> Group:
+    return services.add_group(name="Builders", by=None)
+
+
+def someone(
+    name: str, *roles: Role, kind: UserType = UserType.MEMBER, **more: Any
+) -> DirectoryEntry:
+    """Somebody who is in."""
+    address = f"{name}@northwind.example"
+    account = Account.objects.create(email=address)
+    more = {"external_user_state": "Accepted", "account": account} | more
+    entry = DirectoryEntry.objects.create(address=address, user_type=kind, **more)
+    for role in roles:
+        RoleAssignment.objects.create(entry=entry, role=role)
+    return entry
+
+
+def policy(**changed: Any) -> None:
+    TenantPolicy.objects.update(**changed)
+
+
+def opens(entry: DirectoryEntry) -> set[str]:
+    return set(apps_open_to(entry.pk).values_list("name", flat=True))
+
+
+def actions() -> list[str]:
+    return list(AuditEvent.objects.order_by("number").values_list("action", flat=True))
+
+
+# --- Apps ----------------------------------------------------------------------------------------
+
+
+def test_an_app_lives_and_every_step_is_written_down(here: Tenant) -> None:
+    before = len(actions())
+    admin = someone("admin")
+    app = services.add_app(name=" Project room ", home_url=HOME, by=admin)
+    assert (app.name, app.home_origin) == ("Project room", "https://rooms.contoso.example")
+    changed = services.change_app(
+        app, name="War room", who_may_enter=WhoMayEnter.EVERYBODY, by=admin
+    )
+    assert (changed.home_url, changed.home_origin) == ("", "")
+    services.remove_app(changed, by=admin)
+    assert not SharedApp.objects.exists()
+    assert actions()[before:] == [
+        AuditAction.APP_ADDED,
+        AuditAction.APP_CHANGED,
+        AuditAction.APP_REMOVED,
+    ]
+    assert set(AuditEvent.objects.filter(number__gt=before).values_list("actor_id")) == {
+        (admin.pk,)
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "reason"),
+    [
+        ({"name": ""}, "name", "empty"),
+        ({"name": "PROJECT ROOM"}, "name", "exists"),
+        ({"name": "x" * 65}, "name", "long"),
+        ({"name": "a\u200bb"}, "name", "control"),
+        ({"name": "see evil.example"}, "name", "link"),
+        ({"description": "x" * 201}, "description", "long"),
+        ({"description": "a\u202eb"}, "description", "control"),
+        ({"home_url": "http://rooms.contoso.example/"}, "home_url", "redirect"),
+        ({"home_url": "https://user@rooms.contoso.example/"}, "home_url", "redirect"),
+        ({"home_url": "javascript:alert(1)"}, "home_url", "redirect"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_changes_nothing(
+    rooms: SharedApp, changed: dict[str, str], field: str, reason: str
+) -> None:
+    other = services.add_app(name="Drawings", by=None)
+    before = checksum(schema.current_tenant())
+    asked: dict[str, Any] = {"name": "Ledger", "by": None} | changed
+    acts: list[Callable[[], object]] = [
+        lambda: services.add_app(**asked),
+        lambda: services.change_app(other, **asked),
+    ]
+    for act in acts:
+        with pytest.raises(FieldError) as caught:
+            act()
+        assert (caught.value.field, caught.value.reason) == (field, reason)
+    assert checksum(schema.current_tenant()) == before
+
+
+def test_an_app_without_its_audit_row_is_no_app(
+    here: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R05's rule for every change: the row and the words about it stand or fall together."""
+    entry, group = someone("one"), services.add_group(name="Builders", by=None)
+    app = services.add_app(name="Drawings", by=None)
+    assigned = services.assign(services.add_app(name="Ledger", by=None), to=entry, by=None)
+    before = checksum(here)
+
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(audit, "record", fail)
+    acts: list[Callable[[], object]] = [
+        lambda: services.add_app(name="New", by=None),
+        lambda: services.change_app(app, name="Other", by=None),
+        lambda: services.remove_app(app, by=None),
+        lambda: services.set_owners(app, owners=[entry], by=None),
+        lambda: services.set_owners(group, owners=[entry], by=None),
+        lambda: services.assign(app, to=entry, by=None),
+        lambda: services.unassign(assigned, by=None),
+        lambda: services.add_group(name="New", by=None),
+        lambda: services.change_group(group, name="Other", by=None),
+        lambda: services.remove_group(group, by=None),
+        lambda: services.add_to_group(group, entry=entry, by=None),
+        lambda: set_access(entry=entry, apps=[app], groups=[group], by=None),
+    ]
+    for act in acts:
+        with pytest.raises(RuntimeError), transaction.atomic():
+            act()
+    monkeypatch.undo()
+    assert checksum(here) == before
+
+
+def test_the_database_knows_the_rules_too(rooms: SharedApp, builders: Group) -> None:
+    entry = someone("one")
+    for bad in (
+        lambda: SharedApp.objects.create(name="project ROOM"),
+        lambda: SharedApp.objects.create(name="x", home_url="http://rooms.example/"),
+        lambda: Group.objects.create(name="BUILDERS"),
+        lambda: AppAssignment.objects.create(app=rooms),
+        lambda: AppAssignment.objects.create(app=rooms, entry=entry, group=builders),
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            bad()
+
+
+# --- Owners --------------------------------------------------------------------------------------
+
+
+def test_owners_are_at_most_ten_who_are_in(
+    rooms: SharedApp, builders: Group, fabrikam: Tenant
+) -> None:
+    """N01: an entry of next door owns nothing here."""
+    many = [someone(f"p{number}") for number in range(11)]
+    out = [
+        someone("pending", external_user_state="PendingAcceptance", account=None),
+        someone("blocked", enabled=False),
+    ]
+    with schema.in_tenant(fabrikam):
+        foreign = DirectoryEntry.objects.get(address="frank@fabrikam.example")
+    for thing in (rooms, builders):
+        services.set_owners(thing, owners=many[:10], by=None)
+        for bad in (many, [out[0]], [many[0], out[1]], [foreign]):
+            with pytest.raises(OwnersError):
+                services.set_owners(thing, owners=bad, by=None)
+        assert thing.owners.count() == 10
+        services.set_owners(thing, owners=[many[10]], by=None)
+        assert [owner.entry for owner in thing.owners.all()] == [many[10]]
+    delete_entry(entry=many[10], by=None)
+    services.set_owners(rooms, owners=[many[10], many[0]], by=None)
+    assert AppOwner.objects.filter(app=rooms).count() == 2
+
+
+# --- Who has what --------------------------------------------------------------------------------
+
+
+def given_mails() -> list[Any]:
+    return list(OutgoingMail.objects.filter(kind=MailKind.ACCESS_GIVEN).values_list("about"))
+
+
+def test_who_is_in_is_mailed_once_about_a_new_app(rooms: SharedApp, builders: Group) -> None:
+    guest = someone("guest", kind=UserType.GUEST)
+    pending = someone("pending", external_user_state="PendingAcceptance", account=None)
+    assignment = services.assign(
+        rooms, to=guest, by=None, roles=[" editor ", "", "reader", "reader"]
+    )
+    assert assignment.roles == ["editor", "reader"]
+    again = services.assign(rooms, to=guest, by=None, roles=["reader"])
+    assert (again.pk, again.roles) == (assignment.pk, ["reader"])
+    services.assign(rooms, to=pending, by=None)
+    services.assign(rooms, to=builders, by=None)
+    assert given_mails() == [(assignment.pk,)]
+    for bad in (["x" * 65], [f"r{number}" for number in range(11)], ["a\nb"]):
+        with pytest.raises(FieldError, match="roles"):
+            services.assign(rooms, to=guest, by=None, roles=bad)
+
+
+def test_the_mail_about_an_app_leaves_only_while_it_is_true(
+    invite: Invite, rooms: SharedApp, here: Tenant, smtp: SmtpSink
+) -> None:
+    guests = [someone(f"g{number}", kind=UserType.GUEST) for number in range(3)]
+    given = [services.assign(rooms, to=guest, by=None) for guest in guests]
+    services.unassign(given[1], by=None)
+    DirectoryEntry.objects.filter(pk=guests[2].pk).update(enabled=False)
+    deliver_due_mail()
+    (mail,) = smtp.mails
+    assert mail.recipients == [guests[0].address]
+    said = mail.message.get_body(("plain",))
+    assert said
+    assert f"/o/contoso/open/{rooms.pk}/" in said.get_content()
+    assert "Project room" in str(mail.message["Subject"])
+
+
+def test_groups_give_apps_and_take_them(rooms: SharedApp, builders: Group) -> None:
+    entry, other = someone("one"), someone("two")
+    services.assign(rooms, to=builders, by=None)
+    services.add_to_group(builders, entry=entry, by=None)
+    services.add_to_group(builders, entry=entry, by=None)
+    services.add_to_group(builders, entry=other, by=None)
+    assert (opens(entry), opens(other)) == ({"Project room"}, {"Project room"})
+    stamps = dict(DirectoryEntry.objects.values_list("pk", "sign_in_valid_from"))
+    services.take_from_group(builders, entry=entry, by=None)
+    services.take_from_group(builders, entry=entry, by=None)
+    assert (opens(entry), opens(other)) == (set(), {"Project room"})
+    after = dict(DirectoryEntry.objects.values_list("pk", "sign_in_valid_from"))
+    assert {pk for pk in after if after[pk] != stamps[pk]} == {entry.pk}
+    services.remove_group(builders, by=None)
+    assert opens(other) == set()
+    assert DirectoryEntry.objects.get(pk=other.pk).sign_in_valid_from != stamps[other.pk]
+    assert actions().count(AuditAction.GROUP_MEMBER_ADDED) == 2
+    assert actions().count(AuditAction.GROUP_MEMBER_REMOVED) == 1
+
+
+def test_what_somebody_has_is_set_at_one_stroke(rooms: SharedApp, builders: Group) -> None:
+    entry = someone("one", kind=UserType.GUEST)
+    drawings = services.add_app(name="Drawings", by=None)
+    services.assign(rooms, to=entry, by=None, roles=["editor"])
+    set_access(entry=entry, apps=[rooms, drawings], groups=[builders], by=None)
+    assert AppAssignment.objects.get(app=rooms).roles == ["editor"]
+    assert opens(entry) == {"Project room", "Drawings"}
+    before = len(actions())
+    set_access(entry=entry, apps=[rooms, drawings], groups=[builders], by=None)
+    assert len(actions()) == before
+    set_access(entry=entry, apps=[], groups=[], by=None)
+    assert opens(entry) == set()
+    assert not GroupMember.objects.exists()
+
+
+# --- Logos ---------------------------------------------------------------------------------------
+
+
+def picture(form: str, size: tuple[int, int] = (400, 200), mode: str = "RGB", **more: Any) -> bytes:
+    made = io.BytesIO()
+    Image.new(mode, size, "teal").save(made, format=form, **more)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_logo_is_drawn_anew(rooms: SharedApp, form: str) -> None:
+    """Nothing of the file is served: no metadata, no appended bytes, another size and format."""
+    exif = Image.Exif()
+    exif[0x010E] = "needle in the metadata"
+    upload = picture(form, exif=exif) + b"<script>needle</script>"
+    assert b"needle" in upload
+    services.set_logo(rooms, upload=upload, by=None)
+    png = bytes(AppLogo.objects.get(app=rooms).png)
+    assert b"needle" not in png
+    with Image.open(io.BytesIO(png)) as made:
+        assert (made.format, made.size, made.mode) == ("PNG", (SIDE, SIDE // 2), "RGBA")
+    first = rooms.logo_hash
+    services.set_logo(rooms, upload=picture(form, mode="L"), by=None)
+    assert len(rooms.logo_hash) == 64
+    assert rooms.logo_hash != first
+    services.set_logo(rooms, upload=None, by=None)
+    assert rooms.logo_hash == ""
+    assert not AppLogo.objects.exists()
+
+
+def test_a_see_through_logo_stays_so() -> None:
+    made = io.BytesIO()
+    Image.new("RGBA", (10, 10), (0, 0, 0, 0)).save(made, format="PNG")
+    with Image.open(io.BytesIO(clean_logo(made.getvalue()))) as logo:
+        assert logo.size == (10, 10)
+        assert logo.getpixel((5, 5)) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("upload", "reason"),
+    [
+        (b"x" * (LARGEST_UPLOAD + 1), "long"),
+        (picture("PNG", (4097, 1)), "long"),
+        (picture("PNG", (60000, 60), "1"), "long"),
+        (picture("GIF"), "picture"),
+        (picture("BMP", (9, 9)), "picture"),
+        (picture("PNG")[:60], "picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "picture"),
+        (b"\x89PNG\r\n\x1a\n", "picture"),
+        (b"hello", "picture"),
+    ],
+)
+def test_what_is_no_logo_is_refused(rooms: SharedApp, upload: bytes, reason: str) -> None:
+    with pytest.raises(FieldError) as caught:
+        services.set_logo(rooms, upload=upload, by=None)
+    assert (caught.value.field, caught.value.reason) == ("logo", reason)
+    assert not AppLogo.objects.exists()
+
+
+# --- Inviting with apps --------------------------------------------------------------------------
+
+
+def test_what_an_invitation_names_comes_with_it_and_goes_with_it(
+    rooms: SharedApp, builders: Group
+) -> None:
+    admin = someone("admin", Role.ADMINISTRATOR)
+    both: dict[str, Any] = {"apps": [rooms], "groups": [builders]}
+    first = invite_guest(email="new@tailspin.example", invited_by=admin, **both)
+    assert first.redirect_url == HOME
+
+    def held_by(invitation: Invitation) -> tuple[bool, bool]:
+        found = AppAssignment.objects.filter(given_with=invitation).exists()
+        return found, GroupMember.objects.filter(given_with=invitation).exists()
+
+    assert held_by(first) == (True, True)
+    second = resend_invitation(entry=first.entry, by=admin)
+    assert (held_by(first), held_by(second)) == ((False, False), (True, True))
+    third = correct_address(entry=first.entry, address="right@tailspin.example", by=admin)
+    assert (held_by(second), held_by(third)) == ((False, False), (True, True))
+    revoke_invitation(entry=first.entry, by=admin)
+    assert not AppAssignment.objects.exists()
+    assert not GroupMember.objects.exists()
+    assert not given_mails()
+
+
+def test_what_somebody_had_before_stays_when_the_invitation_goes(rooms: SharedApp) -> None:
+    admin = someone("admin", Role.ADMINISTRATOR)
+    invitation = invite_guest(email="new@tailspin.example", invited_by=admin)
+    services.assign(rooms, to=invitation.entry, by=None)
+    revoke_invitation(entry=invitation.entry, by=admin)
+    again = invite_guest(email="new@tailspin.example", invited_by=admin, apps=[rooms])
+    revoke_invitation(entry=again.entry, by=admin)
+    assert opens(again.entry) == {"Project room"}
+
+
+# --- Who may (P03, P04) --------------------------------------------------------------------------
+
+PEOPLE: dict[str, tuple[tuple[Role, ...], UserType]] = {
+    "administrator": ((Role.ADMINISTRATOR,), UserType.MEMBER),
+    "user administrator": ((Role.USER_ADMINISTRATOR,), UserType.MEMBER),
+    "inviter": ((Role.GUEST_INVITER,), UserType.MEMBER),
+    "guest inviter who is a guest": ((Role.GUEST_INVITER,), UserType.GUEST),
+    "auditor": ((Role.AUDITOR,), UserType.MEMBER),
+    "member": ((), UserType.MEMBER),
+    "guest": ((), UserType.GUEST),
+}
+# From which level on each of them invites to what they own.
+FROM = {
+    "administrator": WhoMayInvite.ADMINISTRATORS,
+    "user administrator": WhoMayInvite.ADMINISTRATORS,
+    "inviter": WhoMayInvite.INVITERS,
+    "guest inviter who is a guest": WhoMayInvite.INVITERS,
+    "auditor": WhoMayInvite.MEMBERS,
+    "member": WhoMayInvite.MEMBERS,
+    "guest": WhoMayInvite.EVERYONE,
+}
+LEVELS = list(WhoMayInvite)
+
+
+def outcome(act: Callable[[], object]) -> str:
+    try:
+        with transaction.atomic():
+            act()
+    except InvitationError as error:
+        return type(error).__name__
+    return "done"
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("who", PEOPLE)
+def test_five_levels_by_five_ways(
+    rooms: SharedApp, smtp: SmtpSink, who: str, level: WhoMayInvite
+) -> None:
+    """P03: inviting, resending, correcting, a mail that was queued, a link that was sent."""
+    roles, kind = PEOPLE[who]
+    inviter = someone("inviter", *roles, kind=kind)
+    services.set_owners(rooms, owners=[inviter], by=None)
+    policy(who_may_invite=WhoMayInvite.EVERYONE)
+    asked: dict[str, Any] = {"invited_by": inviter, "apps": [rooms]}
+    one, two, three, four = (
+        invite_guest(email=f"{name}@tailspin.example", **asked)
+        for name in ("one", "two", "three", "four")
+    )
+    OutgoingMail.objects.exclude(about=four.pk).update(state=MailState.ACCEPTED)
+    policy(who_may_invite=level)
+    allowed = LEVELS.index(level) >= LEVELS.index(FROM[who])
+    expected = "done" if allowed else "InvitingNotAllowedError"
+    assert outcome(lambda: invite_guest(email="new@tailspin.example", **asked)) == expected
+    assert outcome(lambda: resend_invitation(entry=one.entry, by=inviter)) == expected
+    corrected: dict[str, Any] = {"address": "right@tailspin.example", "by": inviter}
+    assert outcome(lambda: correct_address(entry=two.entry, **corrected)) == expected
+    ticket = Ticket(three.pk, three.serial)
+    if allowed:
+        assert redemption.find(ticket).pk == three.pk
+    else:
+        with pytest.raises(TicketInvalidError):
+            redemption.find(ticket)
+    deliver_due_mail()
+    sent = {recipient for mail in smtp.mails for recipient in mail.recipients}
+    assert ("four@tailspin.example" in sent) is allowed
+    state = OutgoingMail.objects.get(about=four.pk).state
+    assert state == (MailState.ACCEPTED if allowed else MailState.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("who", "own", "others", "nothing"),
+    [
+        ("administrator", "done", "done", "done"),
+        ("user administrator", "done", "done", "done"),
+        ("inviter", "done", "SharingNotAllowedError", "done"),
+        ("guest inviter who is a guest", "done", "SharingNotAllowedError", "done"),
+        ("auditor", "done", "SharingNotAllowedError", "InvitingNotAllowedError"),
+        ("member", "done", "SharingNotAllowedError", "InvitingNotAllowedError"),
+        ("guest", "done", "SharingNotAllowedError", "InvitingNotAllowedError"),
+    ],
+)
+def test_who_may_share_what(
+    rooms: SharedApp, builders: Group, who: str, own: str, others: str, nothing: str
+) -> None:
+    """P04: one's own apps and groups, another's, and an invitation to nothing in particular."""
+    roles, kind = PEOPLE[who]
+    inviter = someone("inviter", *roles, kind=kind)
+    policy(who_may_invite=WhoMayInvite.EVERYONE)
+    own_app = services.add_app(name="Drawings", by=None)
+    own_group = services.add_group(name="Roofers", by=None)
+    for thing in (own_app, own_group):
+        services.set_owners(thing, owners=[inviter], by=None)
+    names = iter(range(99))
+
+    def ask(**asked: Any) -> str:
+        email = f"n{next(names)}@tailspin.example"
+        return outcome(lambda: invite_guest(email=email, invited_by=inviter, **asked))
+
+    assert [ask(apps=[own_app]), ask(groups=[own_group])] == [own, own]
+    assert [ask(apps=[rooms]), ask(groups=[builders])] == [others, others]
+    assert ask(apps=[own_app, rooms]) == others
+    assert ask(apps=[own_app], groups=[builders]) == others
+    assert ask() == nothing
+
+
+def test_who_owns_no_more_resends_no_more(rooms: SharedApp, smtp: SmtpSink) -> None:
+    """P04: what comes along is checked again, also when a queued mail is about to leave."""
+    mara = someone("mara")
+    services.set_owners(rooms, owners=[mara], by=None)
+    invitation = invite_guest(email="new@tailspin.example", invited_by=mara, apps=[rooms])
+    services.set_owners(rooms, owners=[], by=None)
+    with pytest.raises(SharingNotAllowedError):
+        resend_invitation(entry=invitation.entry, by=mara)
+    deliver_due_mail()
+    assert not smtp.mails
+
+
+def test_the_blocked_invite_nobody(rooms: SharedApp) -> None:
+    """P05 for inviters."""
+    admin = someone("admin", Role.ADMINISTRATOR, enabled=False)
+    with pytest.raises(InvitingNotAllowedError):
+        invite_guest(email="new@tailspin.example", invited_by=admin, apps=[rooms])
+
+
+@pytest.mark.parametrize(
+    ("rule", "domains"), [("allow", ["northwind.example"]), ("deny", ["tailspin.example"])]
+)
+def test_a_list_of_domains_counts_everywhere(
+    rooms: SharedApp, smtp: SmtpSink, rule: str, domains: list[str]
+) -> None:
+    """P03: in inviting, correcting, resending, at sending and at redemption; and for administrators."""
+    admin = someone("admin", Role.ADMINISTRATOR)
+    good = invite_guest(email="one@northwind.example", invited_by=admin)
+    bad = invite_guest(email="two@tailspin.example", invited_by=admin)
+    policy(domain_rule=rule, domains=domains)
+    acts: list[Callable[[], object]] = [
+        lambda: invite_guest(email="new@tailspin.example", invited_by=admin),
+        lambda: resend_invitation(entry=bad.entry, by=admin),
+        lambda: correct_address(entry=good.entry, address="x@tailspin.example", by=admin),
+    ]
+    for act in acts:
+        with pytest.raises(FieldError) as caught:
+            act()
+        assert (caught.value.field, caught.value.reason) == ("email", "domain")
+    deliver_due_mail()
+    assert [mail.recipients for mail in smtp.mails] == [["one@northwind.example"]]
+    assert redemption.find(Ticket(good.pk, good.serial)).pk == good.pk
+    with pytest.raises(TicketInvalidError):
+        redemption.find(Ticket(bad.pk, bad.serial))
+    invite_guest(email="operator@tailspin.example", invited_by=None)
+    correct_address(entry=bad.entry, address="right@northwind.example", by=admin)

@@ -1,0 +1,290 @@
+"""*Invite someone from outside*: what owners of apps and groups do without an administrator."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from invitations.models import (
+    AppAssignment,
+    AuditEvent,
+    DirectoryEntry,
+    Invitation,
+    Sponsorship,
+    TenantPolicy,
+)
+from invitations.permissions import WhoMayInvite
+from invitations.services import apps as services
+from tenants import schema
+from tenants.models import Account, MailKind, OutgoingMail, Tenant
+from tests.apps import App, make_app
+from tests.conftest import Invite, Place
+from tests.consent.test_portal_apps import insider, make_group, text
+from tests.rows import checksum
+
+At = Callable[..., Place]
+
+
+def owned(tenant: Tenant, entry: DirectoryEntry, name: str = "Drawings") -> App:
+    """An app of this person's."""
+    app = make_app(tenant, name=name)
+    with schema.in_tenant(tenant):
+        services.set_owners(app.client.app, owners=[entry], by=None)
+    return app
+
+
+def asked(app: App, *addresses: str, **more: str) -> dict[str, str]:
+    return {"thing": f"app:{app.client.app_id}", "to": "\n".join(addresses), **more}
+
+
+@pytest.fixture
+def mara(contoso: Tenant, sam: Account) -> DirectoryEntry:
+    """A member without any role."""
+    return insider(contoso, sam)
+
+
+@pytest.fixture
+def drawings(contoso: Tenant, mara: DirectoryEntry) -> App:
+    return owned(contoso, mara)
+
+
+def set_policy(tenant: Tenant, **changed: Any) -> None:
+    with schema.in_tenant(tenant):
+        TenantPolicy.objects.update(**changed)
+
+
+def test_a_member_invites_to_an_app_of_their_own(
+    at: At, sam: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """P04: one's own apps and groups are offered and nobody else's."""
+    make_app(contoso, name="Ledger view")
+    group = make_group(contoso)
+    with schema.in_tenant(contoso):
+        services.set_owners(group, owners=[mara], by=None)
+    before = checksum(fabrikam)
+    person = at(sam)
+    page = text(person.get("invitations:share"))
+    assert "Drawings" in page
+    assert "Builders" in page
+    assert "Ledger view" not in page
+    assert "Invitations expire after 7 days." in page
+    data = asked(drawings, "One@Northwind.example", "", "two@northwind.example")
+    answer = person.client.post(person.path("invitations:share"), data, follow=True)
+    assert "2 invitations are on their way." in text(answer)
+    with schema.in_tenant(contoso):
+        invitations = Invitation.objects.filter(invited_by=mara)
+        assert {each.address for each in invitations} == {
+            "one@northwind.example",
+            "two@northwind.example",
+        }
+        entry = DirectoryEntry.objects.get(address="one@northwind.example")
+        assert Sponsorship.objects.get(entry=entry).sponsor == mara
+        assert AppAssignment.objects.get(entry=entry).app_id == drawings.client.app_id
+        mails = OutgoingMail.objects.filter(about__in=[each.pk for each in invitations])
+        assert [mail.kind for mail in mails] == [MailKind.INVITATION] * 2
+    data = {"thing": f"group:{group.pk}", "to": "three@northwind.example"}
+    assert person.post("invitations:share", data).status_code == 302
+    with schema.in_tenant(contoso):
+        assert group.members.get().entry.address == "three@northwind.example"
+    assert checksum(fabrikam) == before
+
+
+def test_what_is_not_ones_own_is_refused(
+    at: At, sam: Account, drawings: App, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """P04, N01: another one's app, the neighbour's and one that never was are refused alike."""
+    others = [make_app(contoso, name="Ledger view"), make_app(fabrikam, name="Drawings")]
+    before = checksum(contoso)
+    person = at(sam)
+    for value in [*(f"app:{app.client.app_id}" for app in others), f"app:{uuid4()}", "x"]:
+        data = {"thing": value, "to": "new@northwind.example"}
+        assert person.post("invitations:share", data).status_code == 403
+    assert checksum(contoso) == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"to": ""}, "Enter at least one e-mail address"),
+        ({"to": "good@northwind.example\nbad"}, "bad: Enter one e-mail address"),
+        ({"to": "\n".join(f"p{n}@northwind.example" for n in range(6))}, "one to five addresses"),
+        ({"message": "see https://x.example"}, "Take the web address out of the message"),
+        ({"message": "x" * 501}, "Shorten the message"),
+        ({"thing": ""}, "Choose what to share"),
+    ],
+)
+def test_a_form_that_cannot_be_used_loses_nothing(
+    at: At, sam: Account, drawings: App, contoso: Tenant, changed: dict[str, str], said: str
+) -> None:
+    before = checksum(contoso)
+    data = asked(drawings, "good@northwind.example", message="Hello there") | changed
+    answer = at(sam).post("invitations:share", data)
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert said in page
+    assert data["message"] in page
+    assert data["to"].splitlines()[:1] == [] or data["to"].splitlines()[0] in page
+    assert checksum(contoso) == before
+
+
+def test_all_are_invited_or_nobody(at: At, sam: Account, drawings: App, contoso: Tenant) -> None:
+    set_policy(contoso, domain_rule="deny", domains=["rival.example"])
+    before = checksum(contoso)
+    data = asked(drawings, "good@northwind.example", "spy@rival.example")
+    answer = at(sam).post("invitations:share", data)
+    assert answer.status_code == 400
+    assert "spy@rival.example: This organization does not invite people" in text(answer)
+    assert checksum(contoso) == before
+
+
+def test_who_is_here_already_gets_the_app_and_a_mail(
+    at: At, sam: Account, gita: Account, drawings: App, contoso: Tenant, invite: Invite
+) -> None:
+    """Somebody else's guest and somebody else's open invitation: no second one of either."""
+    guest = insider(contoso, gita, kind="Guest")
+    pending = invite(email="pending@tailspin.example")
+    person = at(sam)
+    data = asked(drawings, gita.email, "pending@tailspin.example")
+    answer = person.client.post(person.path("invitations:share"), data, follow=True)
+    assert "Known here already, now with Drawings" in text(answer)
+    with schema.in_tenant(contoso):
+        given = AppAssignment.objects.filter(app=drawings.client.app_id)
+        assert {each.entry_id for each in given} == {guest.pk, pending.entry_id}
+        told = OutgoingMail.objects.filter(kind=MailKind.ACCESS_GIVEN)
+        assert [mail.about for mail in told] == [given.get(entry=guest).pk]
+        assert Invitation.objects.get(entry=pending.entry_id) == pending
+    person.post("invitations:share", data)
+    with schema.in_tenant(contoso):
+        assert OutgoingMail.objects.filter(kind=MailKind.ACCESS_GIVEN).count() == 1
+
+
+@pytest.mark.parametrize("level", list(WhoMayInvite))
+@pytest.mark.parametrize("kind", ["Member", "Guest"])
+def test_the_policy_decides_who_may(
+    at: At, gita: Account, contoso: Tenant, level: WhoMayInvite, kind: str
+) -> None:
+    """P03: five levels, for members and for guests who own an app; also what is open already."""
+    entry = insider(contoso, gita, kind=kind)
+    app = owned(contoso, entry)
+    person = at(gita)
+    set_policy(contoso, who_may_invite=WhoMayInvite.EVERYONE)
+    person.post("invitations:share", asked(app, "before@northwind.example"))
+    with schema.in_tenant(contoso):
+        row = DirectoryEntry.objects.get(address="before@northwind.example")
+    set_policy(contoso, who_may_invite=level)
+    allowed = level == WhoMayInvite.EVERYONE or (level == WhoMayInvite.MEMBERS and kind == "Member")
+    answers = [
+        person.get("invitations:share").status_code,
+        person.post("invitations:share", asked(app, "new@northwind.example")).status_code,
+        person.post("invitations:share_resend", entry_id=row.pk).status_code,
+        person.post(
+            "invitations:share_correct", {"email": "x@northwind.example"}, entry_id=row.pk
+        ).status_code,
+    ]
+    assert answers == ([200, 302, 302, 302] if allowed else [403] * 4)
+    with schema.in_tenant(contoso):
+        assert DirectoryEntry.objects.filter(address="new@northwind.example").exists() == allowed
+
+
+def test_ones_own_invitations_and_nobody_elses(
+    at: At, sam: Account, drawings: App, contoso: Tenant, fabrikam: Tenant, invite: Invite
+) -> None:
+    """N01, P04: sees, resends, corrects and ends what one sent; another's is not there."""
+    person = at(sam)
+    person.post("invitations:share", asked(drawings, "mine@northwind.example"))
+    others = [invite(email="theirs@northwind.example"), invite(tenant=fabrikam)]
+    page = text(person.get("invitations:share")).replace("<wbr>", "")
+    assert "mine@northwind.example" in page
+    assert "theirs@northwind.example" not in page
+    before = checksum(contoso), checksum(fabrikam)
+    unknown = [each.entry_id for each in others] + [uuid4()]
+    for name in ("share_resend", "share_correct", "share_end"):
+        data = {"email": "x@y.example"}
+        found = [person.post(f"invitations:{name}", data, entry_id=pk) for pk in unknown]
+        assert {answer.status_code for answer in found} == {404}
+    assert (checksum(contoso), checksum(fabrikam)) == before
+
+    with schema.in_tenant(contoso):
+        mine = DirectoryEntry.objects.get(address="mine@northwind.example")
+    one = {"entry_id": mine.pk}
+    assert person.post("invitations:share_resend", **one).status_code == 302
+    assert person.get("invitations:share_correct", **one).status_code == 200
+    taken = {"email": "theirs@northwind.example"}
+    for bad in ({"email": "x"}, taken):
+        assert person.post("invitations:share_correct", bad, **one).status_code == 400
+    good = {"email": "corrected@northwind.example"}
+    assert person.post("invitations:share_correct", good, **one).status_code == 302
+    with schema.in_tenant(contoso):
+        newest = Invitation.objects.get(entry=mine, status="pending_acceptance")
+        assert newest.address == "corrected@northwind.example"
+        assert AppAssignment.objects.get(entry=mine).given_with == newest
+    assert "stops working" in text(person.get("invitations:share_end", **one))
+    assert person.post("invitations:share_end", **one).status_code == 302
+    with schema.in_tenant(contoso):
+        assert not AppAssignment.objects.filter(entry=mine).exists()
+        assert AuditEvent.objects.filter(action="invitation.revoked", entry_id=mine.pk).exists()
+    path = person.path("invitations:share_end", **one)
+    assert "not possible any more" in text(person.client.post(path, follow=True))
+
+
+def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
+    at: At, sam: Account, gita: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant
+) -> None:
+    other = make_app(contoso, name="Ledger view")
+    group = make_group(contoso)
+    person = at(sam)
+    person.post("invitations:share", asked(drawings, gita.email))
+    with schema.in_tenant(contoso):
+        services.set_owners(group, owners=[mara], by=None)
+        guest = DirectoryEntry.objects.get(address=gita.email)
+        DirectoryEntry.objects.filter(pk=guest.pk).update(
+            account=gita, external_user_state="Accepted"
+        )
+        services.assign(other.client.app, to=guest, by=None)
+        services.add_to_group(group, entry=guest, by=None)
+    page = text(person.get("invitations:share_end", entry_id=guest.pk))
+    assert "only an administrator can remove them" in page
+    assert person.post("invitations:share_end", entry_id=guest.pk).status_code == 302
+    with schema.in_tenant(contoso):
+        left = AppAssignment.objects.get(entry=guest)
+        assert left.app_id == other.client.app_id
+        assert not group.members.exists()
+        assert DirectoryEntry.objects.present().filter(pk=guest.pk).exists()
+
+
+def test_who_owns_nothing_is_told_whom_to_ask(at: At, sam: Account, mara: DirectoryEntry) -> None:
+    page = at(sam).get("invitations:share")
+    assert page.status_code == 200
+    assert "An administrator of Contoso can make you an owner" in text(page)
+    data = {"thing": f"app:{uuid4()}", "to": "x@northwind.example"}
+    assert at(sam).post("invitations:share", data).status_code == 403
+
+
+def test_strangers_sign_in_and_other_tenants_find_nothing(at: At, frank: Account) -> None:
+    """P01, N02."""
+    assert at().get("invitations:share").status_code == 302
+    assert at(frank).get("invitations:share").status_code == 404
+
+
+def test_the_page_costs_the_same_with_many(
+    at: At, sam: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant, statements: Any
+) -> None:
+    person = at(sam)
+    person.post("invitations:share", asked(drawings, "one@northwind.example"))
+
+    def cost() -> int:
+        with statements() as counted:
+            assert person.get("invitations:share").status_code == 200
+        return len(counted.sql)
+
+    cost()
+    before = cost()
+    for number in range(8):
+        app = owned(contoso, mara, f"App {number}")
+        person.post("invitations:share", asked(app, f"p{number}@northwind.example"))
+    assert cost() == before <= 11
+    page = text(person.get("invitations:share"))
+    assert "All 9 guests you invited" in page
+    everybody = text(person.client.get(person.path("invitations:share") + "?all"))
+    assert all(f"p{number}@" in everybody for number in range(8))
