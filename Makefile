@@ -26,13 +26,18 @@ $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/run.stamp
 
-# Root on Debian gets the browser; others are told when the browser tests are left out.
-browser:
-	@command -v chromium >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 \
-		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || true
+# Root on Debian gets the browser and the programs that others wrote to sign people in; others are
+# told which tests are left out.
+tools:
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0; missing=""; \
+	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
+	command -v npm >/dev/null 2>&1 || missing="$$missing nodejs npm"; \
+	[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || missing="$$missing libapache2-mod-auth-openidc"; \
+	[ -z "$$missing" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq $$missing >/dev/null; } || true
 
-.PHONY: browser
-test: $(VENV)/dev.stamp browser
+.PHONY: tools
+test: $(VENV)/dev.stamp tools
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/dev.stamp
