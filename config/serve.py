@@ -24,6 +24,7 @@ READY_WITHIN = 60.0
 LIFE_SIGN = 0.2
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILED, REFUSED = 1, 2
+HIGHEST_PORT, OTHER_PORT = 65535, 8080
 
 
 class RefusedError(RuntimeError):
@@ -44,24 +45,41 @@ FAILURES = (
 
 @dataclass(frozen=True)
 class Commands:
-    """What runs once before everything else, and what runs then, by name."""
+    """What runs once before everything else, and what runs then, by name.
+
+    `room_port` is the sample app's, 0 when it does not run.
+    """
 
     prepare: list[str]
     programs: Mapping[str, list[str]]
+    room_port: int = 0
 
 
-def commands(folder: Path, *, demo: bool) -> Commands:
-    """Migrating and saying where to go; web, worker and beat."""
+def room_program(port: int) -> list[str]:
+    """The sample app: one process, because its sessions are good for that one."""
+    how = ["--workers", "1", "--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
+    where = ["--bind", f"127.0.0.1:{port}", "--log-level", "error"]
+    return [sys.executable, "-m", "gunicorn", *how, *where, "config.project_room"]
+
+
+def commands(folder: Path, port: int, *, demo: bool) -> Commands:
+    """Migrating and saying where to go; web, worker and beat, and in the demonstration an app."""
     celery = [sys.executable, "-m", "celery", "-A", "config", "--quiet"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     schedule = ["-s", str(folder / "beat-schedule"), "--pidfile="]
+    prepare = [sys.executable, "-m", "config.prepare"]
+    programs = {
+        "web": [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
+        "worker": [*celery, "worker", "-c", "2", "-l", "WARNING", *quiet],
+        "beat": [*celery, "beat", "-l", "WARNING", *schedule],
+    }
+    if not demo:
+        return Commands(prepare, programs)
+    room_port = port + 1
     return Commands(
-        prepare=[sys.executable, "-m", "config.prepare", *(["--demo"] if demo else [])],
-        programs={
-            "web": [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
-            "worker": [*celery, "worker", "-c", "2", "-l", "WARNING", *quiet],
-            "beat": [*celery, "beat", "-l", "WARNING", *schedule],
-        },
+        [*prepare, "--demo", f"http://localhost:{room_port}"],
+        programs | {"room": room_program(room_port)},
+        room_port,
     )
 
 
@@ -114,11 +132,27 @@ def prepare(command: list[str], env: dict[str, str]) -> str:
     return said
 
 
-def is_ready(port: int, origin: str) -> bool:
-    """Whether the pages answer. Not whether mail is late: after a pause it is, for some seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+@dataclass(frozen=True)
+class Page:
+    """A page that answers when everything is ready."""
+
+    port: int
+    host: str
+    path: str
+
+
+def pages(port: int, origin: str, room_port: int) -> list[Page]:
+    """Of the web and of the sample app. Not whether mail is late: after a pause it is, for some
+    seconds."""
+    web = Page(port, urlsplit(origin).netloc, "/health/live")
+    return [web, Page(room_port, f"localhost:{room_port}", "/")] if room_port else [web]
+
+
+def is_ready(page: Page) -> bool:
+    """Whether the page answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=5)
     try:
-        connection.request("GET", "/health/live", headers={"Host": urlsplit(origin).netloc})
+        connection.request("GET", page.path, headers={"Host": page.host})
         return connection.getresponse().status == HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
@@ -126,24 +160,35 @@ def is_ready(port: int, origin: str) -> bool:
         connection.close()
 
 
-def wait_until_ready(tree: Tree, port: int, origin: str) -> None:
+def wait_until_ready(tree: Tree, wanted: list[Page]) -> None:
     """Until the pages answer; programs that end meanwhile are started again."""
     deadline = time.monotonic() + READY_WITHIN
-    while not is_ready(port, origin):
+    while not all(is_ready(page) for page in wanted):
         tree.heal()
         if time.monotonic() > deadline:
             raise NotReadyError("The pages do not answer; what the programs wrote is above.")
         time.sleep(0.1)
 
 
-def check_port(port: int, *, patience: float) -> None:
+def check_port(port: int, *, advice: str, patience: float) -> None:
     """Say at once that the port is another's, not after half a minute."""
     deadline = time.monotonic() + patience
     while processes.is_port_taken(port):
         if time.monotonic() < deadline:
             time.sleep(0.1)
             continue
-        raise RefusedError(f"Port {port} is taken. Choose another: PORT=8001 make run")
+        raise RefusedError(f"Port {port} is taken. {advice}")
+
+
+def check_ports(port: int, room_port: int) -> None:
+    """The web's, and the one after it for the sample app."""
+    # The web of a run that was killed may need a moment to end.
+    patience = 6.0 if embedded.was_killed() else 0.0
+    advice = f"Choose another: PORT={OTHER_PORT} make {'demo' if room_port else 'run'}"
+    check_port(port, advice=advice, patience=patience)
+    if room_port:
+        why = f"Project room, the demonstration's app, answers at the port after {port}."
+        check_port(room_port, advice=f"{why} {advice}", patience=patience)
 
 
 def end_quietly() -> None:
@@ -159,8 +204,7 @@ def serve(*, folder: Path, port: int, what: Commands) -> NoReturn:
     tree = Tree()
     with ExitStack() as stack:
         stack.enter_context(embedded.only_one(folder))
-        # The web of a run that was killed may need a moment to end.
-        check_port(port, patience=6.0 if embedded.was_killed() else 0.0)
+        check_ports(port, what.room_port)
         stack.callback(tree.stop)
         stack.callback(embedded.forget_running)
         stack.callback(end_quietly)
@@ -168,17 +212,18 @@ def serve(*, folder: Path, port: int, what: Commands) -> NoReturn:
         where = prepare(what.prepare, env)
         for name, command in what.programs.items():
             tree.add(name, Program(name, command, env))
-        wait_until_ready(tree, port, origin)
+        wait_until_ready(tree, pages(port, origin, what.room_port))
         say(f"\nFoyer is ready at {origin}/\n{where}Ctrl-C ends it; data stays.\n")
         while True:
             tree.heal()
             time.sleep(LIFE_SIGN)
 
 
-def wanted_port() -> int:
-    port = os.environ.get("PORT") or "8000"
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise RefusedError("PORT must be a number from 1 to 65535.")
+def wanted_port(*, demo: bool) -> int:
+    """`PORT`; the demonstration needs the one after it, too."""
+    port, highest = os.environ.get("PORT") or "8000", HIGHEST_PORT - demo
+    if not port.isdecimal() or not 0 < int(port) <= highest:
+        raise RefusedError(f"PORT must be a number from 1 to {highest}.")
     return int(port)
 
 
@@ -201,7 +246,8 @@ def main() -> int:
             signal.signal(ending, signal.default_int_handler)
     try:
         folder = embedded.data_folder()
-        serve(folder=folder, port=wanted_port(), what=commands(folder, demo=asked.demo))
+        port = wanted_port(demo=asked.demo)
+        serve(folder=folder, port=port, what=commands(folder, port, demo=asked.demo))
     except KeyboardInterrupt:
         return 0
     except RefusedError as error:

@@ -51,6 +51,12 @@ class Foyer:
     lines: list[str] = field(default_factory=list)
     cookies: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def room(self) -> str:
+        """Where the demonstration's app answers."""
+        address, _, port = self.origin.rpartition(":")
+        return f"{address}:{int(port) + 1}"
+
     def mail_to(self, address: str, about: str = "", within: float = 20) -> Received:
         """The newest mail to an address, waited for."""
         deadline = time.monotonic() + within
@@ -65,6 +71,13 @@ class Foyer:
         self.smtp.mails.clear()
 
 
+def two_free_ports() -> int:
+    """The first of two: the demonstration's app answers at the second."""
+    while processes.is_port_taken((port := processes.free_port()) + 1):
+        continue
+    return port
+
+
 def run_foyer(
     smtp: SmtpSink | None, *arguments: str, settings: Mapping[str, str] | None = None
 ) -> Iterator[Foyer]:
@@ -74,7 +87,7 @@ def run_foyer(
     """
     data = Path(tempfile.mkdtemp(prefix="foyer-browser-"))
     data.chmod(0o711)  # PostgreSQL's user, when that is not us, gets to its own folder in there
-    port = processes.free_port()
+    port = two_free_ports()
     ours = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "FOYER_ORIGIN", "EMAIL_URL")
     env = {name: value for name, value in os.environ.items() if name not in ours}
     env |= {"PORT": str(port), "FOYER_DATA": str(data), **(settings or {})}

@@ -47,6 +47,7 @@ def redeem(page: Page, foyer: Foyer) -> None:
 
 def test_a_person_connects_an_outside_sign_in_and_uses_it(place: Place, new_page: NewPage) -> None:
     """A06 as a person meets it: first a sign-in to the account, then the provider opens it."""
+    place.provider.claims = dict(ELSEWHERE)
     page = new_page()
     redeem(page, place.foyer)
     page.goto(f"{place.foyer.origin}/accounts/3rdparty/")

@@ -44,6 +44,10 @@ ADMIN = [
     "guests/?type=members",
     "guests/?state=deleted",
     "settings/invitations/",
+    "apps/",
+    "apps/new/",
+    "groups/",
+    "groups/new/",
     "audit/",
     "audit/?action=guest.invited&person=alice",
 ]
@@ -92,7 +96,13 @@ def test_signed_in_and_administrators_pages(
     page.goto(f"{foyer.origin}/o/contoso/guests/?q=Gita")
     page.get_by_role("link", name="Gita Nair").first.click()
     found += look(page, f"guest-{width}-{scheme}")
-    for act in ("Reset redemption", "Change sponsors", "Change roles", "Delete"):
+    for act in (
+        "Reset redemption",
+        "Change sponsors",
+        "Change roles",
+        "Change apps and groups",
+        "Delete",
+    ):
         page.get_by_role("link", name=act, exact=True).click()
         found += look(page, f"act-{act.split()[-1].lower()}-{width}-{scheme}")
         page.get_by_role("link", name="Cancel").click()
@@ -101,6 +111,85 @@ def test_signed_in_and_administrators_pages(
         box.check()
     page.get_by_role("button", name="Revoke", exact=False).first.click()
     found += look(page, f"selection-{width}-{scheme}")
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_pages_of_apps_and_groups(foyer: Foyer, new_page: NewPage, width: int, scheme: Any) -> None:
+    """An administrator shares an app and makes a group; their owner invites; every button."""
+    page = new_page(width=width, scheme=scheme)
+    sign_in(page, foyer, "alice@contoso.example")
+    name, contoso = f"Plan desk {width} {scheme}", f"{foyer.origin}/o/contoso"
+    found = []
+
+    def shot(what: str) -> None:
+        found.extend(look(page, f"{what}-{width}-{scheme}"))
+
+    def press(button: str) -> None:
+        page.get_by_role("button", name=button, exact=True).click()
+
+    page.goto(f"{contoso}/apps/new/")
+    press("Share the app")
+    shot("app-errors")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("What it is for").fill("Floor plans, read only")
+    page.get_by_label("Home page").fill("https://plans.contoso.example/")
+    page.get_by_label("Redirect URLs").fill("https://plans.contoso.example/callback")
+    press("Share the app")
+    address = page.url
+    press("Make a secret")
+    shot("app-secret")
+    owners = page.locator("section", has=page.get_by_role("heading", name="Owners"))
+    owners.get_by_label("E-mail address").fill("mara@contoso.example")
+    press("Add an owner")
+    page.get_by_label("E-mail address of somebody").fill("gita@northwind.example")
+    page.get_by_label("Roles in the app").fill("editor")
+    press("Give access")
+    page.get_by_label("E-mail address of somebody").fill("nobody@nowhere.example")
+    press("Give access")
+    shot("app")
+    page.goto(address)
+    page.get_by_role("link", name="Change", exact=True).click()
+    shot("app-edit")
+    press("Save")
+    page.get_by_role("link", name="Stop sharing").click()
+    shot("app-remove")
+    page.get_by_role("link", name="Cancel").click()
+
+    page.goto(f"{contoso}/groups/new/")
+    page.get_by_label("Name").fill(f"Builders {width} {scheme}")
+    press("Save")
+    people = page.locator("section", has=page.get_by_role("heading", name="People"))
+    people.get_by_label("E-mail address").fill("gita@northwind.example")
+    press("Add to the group")
+    shot("group")
+    page.get_by_role("link", name="Dissolve").click()
+    shot("group-remove")
+    press("Dissolve the group")
+    page.goto(f"{contoso}/settings/invitations/")
+    page.get_by_label("Domains").fill("not a domain")
+    press("Save")
+    shot("policy-errors")
+
+    owner = new_page(width=width, scheme=scheme)
+    sign_in(owner, foyer, "mara@contoso.example")
+    page = owner
+    page.goto(f"{foyer.origin}/organizations/")
+    shot("mine-with-apps")
+    page.get_by_role("link", name="Invite someone from outside").first.click()
+    page.get_by_label(name).check()
+    press("Send invitations")
+    shot("share-errors")
+    page.get_by_label("Their e-mail addresses").fill(f"plans-{width}-{scheme}@woodgrove.example")
+    press("Send invitations")
+    shot("share")
+    page.get_by_role("button", name=f"Resend invitation to plans-{width}-{scheme}").click()
+    page.get_by_role("link", name=f"Correct the address of plans-{width}-{scheme}").click()
+    shot("share-correct")
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name=f"End the access of plans-{width}-{scheme}").click()
+    shot("share-end")
+    press("End the access")
     assert not found, "\n".join(found)
 
 

@@ -19,6 +19,7 @@ import redis
 from config import embedded, lodging, processes
 from config.postgres import THROW_AWAY, Postgres
 from config.valkey import Valkey
+from tenants.private_files import write_private
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = pwd.getpwnam("nobody")
@@ -143,7 +144,7 @@ def start_and_wait(folder: Path, told: Path) -> None:
     valkey.start()
     assert server.process
     assert valkey.process
-    embedded.write_private(told, json.dumps([server.process.pid, valkey.process.pid]))
+    write_private(told, json.dumps([server.process.pid, valkey.process.pid]))
     signal.pause()
 
 

@@ -28,7 +28,7 @@ READY = "Ctrl-C ends it"
 WITH_STAND_INS = """
 import sys
 from config import serve
-serve.commands = lambda folder, demo: serve.Commands({prepare!r}, {programs!r})
+serve.commands = lambda folder, port, demo: serve.Commands({prepare!r}, {programs!r})
 sys.exit(serve.main())
 """
 WEB = (
@@ -99,12 +99,12 @@ def data(tmp_path: Path) -> Path:
 def start(data: Path, tmp_path: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def run(code: str = "", port: int = 0, **changed: str) -> Running:
+    def run(code: str = "", *asked: str, port: int = 0, **changed: str) -> Running:
         env = {name: value for name, value in os.environ.items() if name not in OURS}
         port = port or processes.free_port()
         env |= {"PORT": str(port), "FOYER_DATA": str(data), **changed}
         log = tmp_path / f"{len(started)}.log"
-        command = python(code) if code else [sys.executable, "-m", "config.serve"]
+        command = python(code) if code else [sys.executable, "-m", "config.serve", *asked]
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603
                 command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
@@ -193,9 +193,20 @@ def test_a_taken_port_is_said_at_once(start: Start) -> None:
     assert "is taken" in foyer.text()
 
 
-@pytest.mark.parametrize("port", ["http", "70000", "-1"])
-def test_an_odd_port_is_refused(start: Start, port: str) -> None:
-    foyer = start(PORT=port)
+def test_the_sample_app_needs_the_port_after_it(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", processes.free_port())) as other:
+        taken = other.getsockname()[1]
+        foyer = start("", "--demo", port=taken - 1)
+        assert foyer.process.wait(20) == 2
+    assert f"Port {taken} is taken. Project room" in foyer.text()
+    assert "make demo" in foyer.text()
+
+
+@pytest.mark.parametrize(
+    ("port", "asked"), [("http", ()), ("70000", ()), ("-1", ()), ("65535", ("--demo",))]
+)
+def test_an_odd_port_is_refused(start: Start, port: str, asked: tuple[str, ...]) -> None:
+    foyer = start("", *asked, PORT=port)
     assert foyer.process.wait(20) == 2
     assert "must be a number" in foyer.text()
 

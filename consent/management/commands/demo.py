@@ -1,18 +1,22 @@
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.db.models.functions import Now
 
+from consent import sample_app
+from consent.models import OAuthClient
 from consent.published import Said
 from consent.review import agree
 from consent.statements import current_statement, publish_statement
 from invitations.models import DirectoryEntry, Invitation, TenantPolicy
 from invitations.permissions import Role
+from invitations.services.apps import assign, set_owners
 from invitations.services.invite import invite_guest
 from invitations.services.manage import revoke_invitation
 from invitations.services.organization import create_organization
@@ -29,6 +33,7 @@ after you leave.
 
 Ask privacy@{domain} what is kept about you."""
 
+ROOM = "http://localhost:8001"
 CONTOSO = ("contoso", "Contoso", "contoso.example")
 FABRIKAM = ("fabrikam", "Fabrikam", "fabrikam.example")
 GUESTS = {
@@ -80,8 +85,37 @@ def show(invitation: Invitation, state: str) -> None:
         revoke_invitation(entry=invitation.entry, by=invitation.invited_by)
 
 
-def make_tenant(slug: str, name: str, domain: str) -> Tenant:
-    """A tenant with an administrator, a member, a statement, and guests in every state."""
+def find(address: str) -> DirectoryEntry | None:
+    """Somebody who is in the directory and may act there."""
+    here = DirectoryEntry.objects.present().filter(account__isnull=False, enabled=True)
+    return here.filter(address=address).first()
+
+
+def share_room(domain: str, *, origin: str, known: Iterable[str] = ()) -> OAuthClient:
+    """The sample app at `origin`, given to the demonstration's people when it is new.
+
+    It is new also where the demonstration was made before there was such an app. `known` are the
+    clients it had at the start before.
+    """
+    alice, mara = find(f"alice@{domain}"), find(f"mara@{domain}")
+    client = sample_app.find(known)
+    if client:
+        sample_app.adjust(client, origin=origin, by=alice)
+        return client
+    client = sample_app.register(origin=origin, by=alice)
+    set_owners(client.app, owners=[mara] if mara else [], by=alice)
+    guests = DirectoryEntry.objects.present().filter(
+        user_type=UserType.GUEST, address__in=[address for address, _name in GUESTS.values()]
+    )
+    for person in (alice, mara, *guests):
+        if person:
+            assign(client.app, to=person, by=alice)
+    return client
+
+
+def make_tenant(slug: str, name: str, domain: str, *, room: str) -> Tenant:
+    """A tenant with an administrator, a member, a statement, the sample app at the origin `room`,
+    and guests in every state."""
     tenant, invitation = create_organization(
         slug=slug,
         name=name,
@@ -107,13 +141,14 @@ def make_tenant(slug: str, name: str, domain: str) -> Tenant:
         )
         redeem(member, account_for(f"mara@{domain}", "Mara Lind"))
         add_landing_page(name="Project room", url=f"https://rooms.{domain}/", by=alice)
+        app = share_room(domain, origin=room).app
         for state, (address, guest_name) in GUESTS.items():
             guest = invite_guest(
                 email=address,
                 display_name=guest_name,
                 invited_by=alice,
                 message="As agreed at the site meeting.",
-                redirect_url="" if state == "accepted" else f"https://rooms.{domain}/",
+                apps=[app],
             )
             show(guest, state)
     return tenant
@@ -122,13 +157,22 @@ def make_tenant(slug: str, name: str, domain: str) -> Tenant:
 class Command(BaseCommand):
     help = "Make Contoso and Fabrikam with people in every state; prints links to sign in."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--room", default=ROOM, help=f"where Project room answers ({ROOM})")
+
+    def handle(self, *args: Any, room: str, **options: Any) -> None:
         if not settings.FOYER_LOCAL:
             raise CommandError("The demonstration belongs to the local mode only.")
+        kept, rooms = sample_app.kept_secrets(), []
         with transaction.atomic():
             for cast in (CONTOSO, FABRIKAM):
-                if not Tenant.objects.filter(slug=cast[0]).exists():
-                    make_tenant(*cast)
+                slug, _name, domain = cast
+                tenant = Tenant.objects.filter(slug=slug).first() or make_tenant(*cast, room=room)
+                with schema.in_tenant(tenant):
+                    client = share_room(domain, origin=room, known=kept)
+                    by = find(f"alice@{domain}")
+                    rooms.append(sample_app.describe(client, secrets=kept, by=by))
+        sample_app.keep(rooms, origin=room)
         people = {
             "administrator": "alice@contoso.example",
             "member": "mara@contoso.example",
@@ -137,3 +181,5 @@ class Command(BaseCommand):
         for role, address in people.items():
             account = Account.objects.get(email=address)
             self.stdout.write(f"Sign in as {role:<14}{sign_in_link(account)}")
+        for each in rooms:
+            self.stdout.write(f"{sample_app.NAME}, {each.organization:<11}{room}/{each.slug}/")
