@@ -163,6 +163,8 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
             color_scheme=scheme,
             java_script_enabled=script,
             locale="en-GB",
+            # Colours change at once: axe and the camera must not meet them half-way.
+            reduced_motion="reduce",
         )
         # Generous: the machine may be busy, and nothing here measures time.
         context.set_default_timeout(20_000)
