@@ -6,11 +6,19 @@ Put into the look-up of a client or of a token, so that the check costs no state
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, JSONObject, Now
 
-from consent.models import Authorization, ConsentRecord, PrivacyStatement, TermsOfUse, TermsRecord
+from consent.models import (
+    OFFLINE,
+    Authorization,
+    ConsentRecord,
+    PrivacyStatement,
+    TermsOfUse,
+    TermsRecord,
+)
 from invitations.models import DirectoryEntry, SharedApp, WhoMayEnter
 from invitations.models.assignment import assignments_of
 from invitations.states import ExternalUserState
@@ -59,7 +67,9 @@ def alive(authorizations: Any = None) -> Any:
     """Authorizations with `is_alive`, and what claims are made of, in one statement (O07).
 
     Alive is: not ended, the same account still in the directory and enabled since, the app still
-    open to it. The order in which things changed does not matter: it is asked at every use.
+    open to it, and the browser not signed out; only who asked for `offline_access` outlives that
+    (OpenID Connect Back-Channel Logout, 2.7). The order in which things changed does not matter:
+    it is asked at every use.
     """
     rows = authorizations if authorizations is not None else Authorization.objects.all()
     app = OuterRef("client__app_id")
@@ -73,7 +83,13 @@ def alive(authorizations: Any = None) -> Any:
         entry__account_id=F("account_id"),
         entry__sign_in_valid_from__lte=F("created_at"),
     )
-    active = Exists(Account.objects.filter(pk=OuterRef("account_id"), is_active=True))
+    since = Q(is_active=True, sign_in_valid_from__lte=OuterRef("created_at"))
+    active = Exists(Account.objects.filter(since, pk=OuterRef("account_id")))
+    signed_in = (
+        Q(scope__contains=OFFLINE)
+        | Q(session_row__isnull=True)
+        | Q(Exists(UserSession.objects.filter(pk=OuterRef("session_row"))))
+    )
     let_in = Q(Exists(everybody)) | Q(Exists(assignments_of(entry, app)))
     # First the address the directory knows, as long as the account proved it.
     as_invited = ExpressionWrapper(Q(email=OuterRef("entry__address")), output_field=BooleanField())
@@ -86,7 +102,9 @@ def alive(authorizations: Any = None) -> Any:
         assignments_of(entry, app).annotate(role=Func("roles", function="unnest")).values("role")
     )
     answers: dict[str, Any] = {
-        "is_alive": ExpressionWrapper(standing & Q(active) & let_in, output_field=BooleanField()),
+        "is_alive": ExpressionWrapper(
+            standing & Q(active) & let_in & signed_in, output_field=BooleanField()
+        ),
         "proved_address": Subquery(proved.values("email")[:1]),
         # Not the entry itself: prepared rows hold what belongs to their own table, and answers.
         "entry_name": F("entry__display_name"),

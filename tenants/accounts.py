@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -24,10 +25,13 @@ from tenants.models import Account, Membership
 
 log = logging.getLogger(__name__)
 LONGEST_AGENT = 200
+SESSION_ROW = "foyer_session_row"
 
 
 def end_sessions(account: Account, *, keep: str | None = None) -> int:
-    """End every session of `account` but the one with the key `keep`; how many ended (A11)."""
+    """End every session of `account` but the one with the key `keep`, and all that apps were
+    given for it; how many sessions ended (A11)."""
+    Account.objects.filter(pk=account.pk).update(sign_in_valid_from=Now())
     store = import_module(settings.SESSION_ENGINE).SessionStore()
     rows = UserSession.objects.filter(user=account).exclude(session_key=keep or "")
     keys = list(rows.values_list("session_key", flat=True))
@@ -126,3 +130,16 @@ def remember_session(request: HttpRequest, **_: Any) -> None:
         unique_fields=["session_key"],
         update_fields=["user", "ip", "user_agent"],
     )
+    request.session[SESSION_ROW] = row.pk
+
+
+def session_row_of(request: HttpRequest) -> int | None:
+    """Which row of allauth's list this session has: the same one when its key changes, gone when
+    somebody signs out. None for a session that is not in the list."""
+    row: int | None = request.session.get(SESSION_ROW)
+    return row
+
+
+def forget_session(request: HttpRequest, **_: Any) -> None:
+    """Django's signal. Signed out: the row that apps were given tokens for is gone at once."""
+    UserSession.objects.filter(pk=session_row_of(request)).delete()

@@ -11,6 +11,8 @@ from allauth.account.models import EmailAddress, Login
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -130,6 +132,15 @@ class MFAAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:  # noqa: A002
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
         return _("Passkey") if number == 1 else _("Passkey {number}").format(number=number)
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):
+    """Foyer's answer to signing out elsewhere."""
+
+    def end_sessions(self, sessions: list[UserSession]) -> None:  # noqa: ARG002  # allauth names it
+        """With what apps were given: the device may be lost, and its apps with it (A11)."""
+        if account := account_of(self.request):
+            accounts.end_sessions(account, keep=self.request.session.session_key)
 
 
 def account_of(request: HttpRequest) -> Account | None:

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from allauth.usersessions.apps import UserSessionsConfig
+from django.contrib.auth.signals import user_logged_out
 
 
 class SessionListConfig(UserSessionsConfig):
@@ -11,6 +12,7 @@ class SessionListConfig(UserSessionsConfig):
     def ready(self) -> None:
         # Models, and what uses them, exist from here on only.
         signals = import_module("allauth.account.signals")
-        receiver = import_module("tenants.accounts").remember_session
+        accounts = import_module("tenants.accounts")
         for signal in (signals.user_logged_in, signals.password_set, signals.password_changed):
-            signal.connect(receiver)
+            signal.connect(accounts.remember_session)
+        user_logged_out.connect(accounts.forget_session)

@@ -252,6 +252,7 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Foyer"
 USERSESSIONS_TRACK_ACTIVITY = False
+USERSESSIONS_ADAPTER = "tenants.adapters.SessionsAdapter"
 ACCOUNT_FORMS = {
     "login": "tenants.forms.PasswordForm",
     "request_login_code": "tenants.forms.RequestCodeForm",

@@ -1,4 +1,5 @@
 from consent.models.provider import (
+    OFFLINE,
     AccessTokenFormat,
     AppVisit,
     Authorization,
@@ -23,6 +24,7 @@ from consent.models.texts import (
 )
 
 __all__ = [
+    "OFFLINE",
     "AccessTokenFormat",
     "AppVisit",
     "Authorization",

@@ -25,6 +25,10 @@ class AccessTokenFormat(models.TextChoices):
     JWT = "jwt", _("JWT (RFC 9068): the app reads it itself, for up to ten minutes")
 
 
+# The scope of who goes on while the person is away (OpenID Connect Core, 11).
+OFFLINE = "offline_access"
+
+
 class OAuthClient(models.Model):
     """How a shared app signs people in here (RFC 6749, OpenID Connect Core)."""
 
@@ -116,8 +120,8 @@ class Authorization(models.Model):
     amr = ArrayField(models.CharField(max_length=16), default=list)
     acr = models.CharField(max_length=100, blank=True)
     idp = models.CharField(max_length=300, blank=True)
-    # Which browser: a hash of its session's key, so that signing out there ends this too.
-    session_digest = models.CharField(max_length=64)
+    # Which browser: its row in the list of sessions, gone when somebody signs out there.
+    session_row = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     redeemed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -125,7 +129,6 @@ class Authorization(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["entry", "client", "-created_at"], name="authorization_newest"),
-            models.Index(fields=["session_digest"], name="authorization_of_session"),
             models.Index(fields=["created_at"], name="authorization_oldest"),
         )
 

@@ -10,12 +10,11 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, JSONField, OuterRef, Value
 
 from consent.clients import is_secret_of
-from consent.models import ClientSecret, ClientType, OAuthClient
+from consent.models import OFFLINE, ClientSecret, ClientType, OAuthClient
 from consent.prepared import Prepared
 from consent.standing import standing_of
 from invitations.models import WhoMayEnter
 
-OFFLINE = "offline_access"
 SCOPES = ("openid", "profile", "email", OFFLINE)
 GRANTS: Mapping[str, frozenset[str]] = {
     ClientType.WEB: frozenset({"authorization_code", "refresh_token"}),

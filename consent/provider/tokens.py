@@ -200,13 +200,6 @@ def revoke(held: Held) -> None:
         Token.objects.filter(pk=held.row.pk).update(revoked_at=Now())
 
 
-def end_of_session(session_digest: str) -> int:
-    """End what was signed in from this browser, in this tenant; how many."""
-    return Authorization.objects.filter(
-        session_digest=session_digest, ended_at__isnull=True
-    ).update(ended_at=Now())
-
-
 def forget_old() -> int:
     """Rows that no call can need any more, for upkeep; how many authorizations."""
     Token.objects.filter(expires_at__lt=Now() - timedelta(days=1)).delete()

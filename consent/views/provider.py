@@ -252,20 +252,28 @@ class Attempt:
     def outside(self, account: Account) -> HttpResponse:
         """Not in the directory: the door says whether there is something to redeem."""
         if not self.is_silent:
-            return redirect(self.here().by_way_of("consent:enter"))
+            # Who is redeemed on the way sees Review permissions there.
+            onward = self.here(consent="") if "consent" in self.prompts else self.here()
+            return redirect(onward.by_way_of("consent:enter"))
         try:
             redemption.find(None, account=account)
         except TicketInvalidError:
             return self.refuse("access_denied")
         return self.refuse("consent_required")
 
-    def consents_anew(self, entry_id: str) -> bool:
-        """Whether the app's wish to have Review permissions shown is still open."""
-        since = self.done.get("consent")
-        if since is None:
-            return "consent" in self.prompts
-        newest = ConsentRecord.objects.filter(entry=UUID(entry_id)).order_by("-agreed_at").first()
-        return newest is None or newest.agreed_at.timestamp() < since
+    def chooses_account(self, account: Account) -> bool:
+        """Whether it is still open as whom the person goes on: the app asks, or expects another."""
+        if self.done.get("account") == str(account.pk):
+            return False
+        hint = self.data.get("id_token_hint", "")
+        expected = claims.hinted(hint).get("sub") if hint else None
+        here = (self.client.standing or {}).get("id")
+        return "select_account" in self.prompts or expected not in (None, here)
+
+    def consents_anew(self, newest: str) -> bool:
+        """Whether the app's wish to have Review permissions shown is still open: nothing was
+        agreed to since we showed it."""
+        return "consent" in self.prompts and self.done.get("consent", newest) == newest
 
     def answer(self, account: Account | None) -> HttpResponse:
         """The gate: nothing passes before all of it holds (product 3.3)."""
@@ -275,8 +283,8 @@ class Attempt:
             )
         if self.must_prove(account):
             return self.prove()
-        if "select_account" in self.prompts and self.done.get("account") != str(account.pk):
-            return self.choose_account(account)
+        if self.chooses_account(account):
+            return self.refuse("login_required") if self.is_silent else self.choose_account(account)
         standing = self.client.standing
         if standing is None or not standing["enabled"]:
             return self.outside(account)
@@ -287,8 +295,9 @@ class Attempt:
                 if self.is_silent
                 else not_assigned(self.request, account, self.client.row.app)
             )
-        if standing["again"] or self.consents_anew(standing["id"]):
-            onward = self.here(consent=time.time()) if "consent" in self.prompts else self.here()
+        newest = _newest_consent(standing["id"]) if "consent" in self.prompts else ""
+        if standing["again"] or self.consents_anew(newest):
+            onward = self.here(consent=newest) if "consent" in self.prompts else self.here()
             asked = Destination(onward.path, onward.origin, asks_again=True)
             return self._or_silently("consent_required", asked.by_way_of("consent:again"))
         if standing["terms"]:
@@ -298,6 +307,11 @@ class Attempt:
             self.request, grant_user=account, grant=self.grant
         )
         return response
+
+
+def _newest_consent(entry_id: str) -> str:
+    records = ConsentRecord.objects.filter(entry=UUID(entry_id)).order_by("-agreed_at")
+    return str(records.values_list("pk", flat=True).first() or "")
 
 
 def not_assigned(request: HttpRequest, account: Account, app: Any) -> HttpResponse:

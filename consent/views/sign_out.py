@@ -10,13 +10,9 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
-from joserfc import jwt
-from joserfc.errors import JoseError
 
-from consent import keys
-from consent.models import OAuthClient, SigningAlgorithm
-from consent.provider import claims, tokens
-from consent.provider.server import session_digest
+from consent.models import OAuthClient
+from consent.provider import claims
 from consent.views.after import Destination, ends_at
 from tenants import schema
 from tenants.adapters import account_of
@@ -32,16 +28,6 @@ class Asked:
     uri: str = ""
 
 
-def _hinted(hint: str) -> str:
-    """The app an ID token of ours was for, however old; empty for anything else."""
-    try:
-        token = jwt.decode(hint, keys.published_set(), algorithms=SigningAlgorithm.values)
-    except (JoseError, ValueError):
-        return ""
-    ours = token.claims.get("iss") == claims.issuer()
-    return str(token.claims.get("aud", "")) if ours else ""
-
-
 def _client(client_id: str) -> OAuthClient | None:
     try:
         return OAuthClient.objects.select_related("app").filter(pk=UUID(client_id)).first()
@@ -51,7 +37,7 @@ def _client(client_id: str) -> OAuthClient | None:
 
 def _asked(data: Any) -> Asked:
     named, hint = data.get("client_id", ""), data.get("id_token_hint", "")
-    hinted = _hinted(hint) if hint else ""
+    hinted = str(claims.hinted(hint).get("aud", "")) if hint else ""
     if named and hint and named != hinted:
         return Asked(None)
     client = _client(named or hinted)
@@ -80,7 +66,6 @@ def sign_out(request: HttpRequest) -> HttpResponse:
             uri = ""
         if request.POST.get("answer") != "yes":
             return redirect(schema.public_path("organizations"))
-        tokens.end_of_session(session_digest(request))
         get_adapter().logout(request)
         return _leave(request, str(uri))
     asked = _asked(request.GET)

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from tenants import local
+from tenants.accounts import remember_session
 from tenants.csp import replace_sources
 from tenants.mail import mailbox
 
@@ -83,4 +84,5 @@ def sign_in(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "tenants/local_sign_in.html", {"person": person})
     login(request, person, backend=BACKEND)
+    remember_session(request)
     return redirect("organizations")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import time_machine
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from joserfc import jwt
@@ -26,12 +27,13 @@ from consent.models import (
     Token,
 )
 from consent.provider import tokens
-from invitations.models import AuditEvent, DirectoryEntry
+from invitations.models import AuditEvent, DirectoryEntry, Invitation
 from tenants import schema
+from tenants.accounts import disable_account
 from tenants.models import Account, Tenant
 from tests.apps import CALLBACK, GOODBYE, App, answer_of, challenge_of, make_app, onward, payload_of
-from tests.browserless import accept, prove_again, to_review
-from tests.conftest import Place
+from tests.browserless import accept, code_in, prove_again, to_review
+from tests.conftest import Invite, Place
 from tests.rows import checksum, dump
 
 At = Callable[..., Place]
@@ -64,6 +66,7 @@ def age(tenant: Tenant, by: timedelta) -> None:
             ("consent_token", "created_at"),
             ("consent_token", "expires_at"),
             ("invitations_directoryentry", "sign_in_valid_from"),
+            ("tenants_account", "sign_in_valid_from"),
         ):
             cursor.execute(
                 f"UPDATE {table} SET {column} = {column} {earlier}",  # noqa: S608
@@ -580,7 +583,7 @@ def test_a_refresh_token_of_another_app_is_refused(
 
 
 def test_somebody_has_another_sub_in_every_organization(
-    contoso: Tenant, fabrikam: Tenant, at: At, gita: Account, invite: Any
+    contoso: Tenant, fabrikam: Tenant, at: At, gita: Account, invite: Invite
 ) -> None:
     """O05: pairwise by organization; no claim is the same but what the person is called."""
     claims = []
@@ -655,7 +658,93 @@ def test_signing_out_asks_first_and_comes_back(rooms: App, at: At, alice: Accoun
     answer = person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "yes"})
     assert answer["Location"] == f"{GOODBYE}?state=s2"
     assert "_auth_user_id" not in person.client.session
+
+
+def by_code(person: Place, account: Account) -> Place:
+    """Sign in as people do, so that the list of sessions knows the browser."""
+    person.client.post("/accounts/login/code/", {"email": account.email})
+    code = code_in(mail.outbox[-1])
+    answer = person.client.post("/accounts/login/code/confirm/", {"code": code})
+    assert answer["Location"] == "/"
+    return person
+
+
+def join(person: Place, invitation: Invitation) -> None:
+    assert accept(person, to_review(person, invitation)).status_code == 303
+
+
+def at_rp(rooms: App, person: Place) -> None:
+    page = sign_out(rooms, person)
+    person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "yes"})
+
+
+def at_foyer(rooms: App, person: Place) -> None:
+    person.client.post("/accounts/logout/")
+
+
+@pytest.mark.parametrize("leave", [at_rp, at_foyer])
+def test_signing_out_ends_what_the_browser_was_given_everywhere(
+    rooms: App,
+    at: At,
+    gita: Account,
+    invite: Invite,
+    fabrikam: Tenant,
+    leave: Callable[[App, Place], None],
+) -> None:
+    """O09: at every organization, also where the session's key changed in between; not in another
+    browser, and not for who asked to go on without the person (Back-Channel Logout, 2.7)."""
+    elsewhere, online = make_app(fabrikam), {"scope": "openid email"}
+    person, other = by_code(at(), gita), by_code(at(), gita)
+    join(person, invite())
+    join(Place(fabrikam, person.client), invite(tenant=fabrikam))
+    given = [app.tokens(person, **online) for app in (rooms, elsewhere)]
+    before = person.client.session.session_key
+    person.client.post("/accounts/reauthenticate/code/", {"action": "send"})
+    person.client.post("/accounts/reauthenticate/code/", {"code": code_in(mail.outbox[-1])})
+    assert person.client.session.session_key != before
+    there, offline = rooms.tokens(other, **online), rooms.tokens(person)
+    for app, token in zip((rooms, elsewhere), given, strict=True):
+        assert app.userinfo(token["access_token"]).status_code == 200
+    leave(rooms, person)
+    for app, token in zip((rooms, elsewhere), given, strict=True):
+        assert app.userinfo(token["access_token"]).status_code == 401
+    assert rooms.userinfo(there["access_token"]).status_code == 200
+    assert rooms.is_alive(offline) == [True] * 4
+
+
+def disable(person: Place, account: Account) -> None:
+    disable_account(account)
+
+
+def set_password(person: Place, account: Account) -> None:
+    password = "wandering tulips at noon"
+    prove_again(person)
+    data = {"password1": password, "password2": password}
+    assert person.client.post("/accounts/password/set/", data).status_code == 302
+
+
+def sign_out_elsewhere(person: Place, account: Account) -> None:
+    person.client.post("/accounts/sessions/")
+
+
+@pytest.mark.parametrize("change", [set_password, sign_out_elsewhere, disable])
+def test_a_change_to_the_account_ends_what_apps_were_given(
+    rooms: App,
+    at: At,
+    gita: Account,
+    alice: Account,
+    invite: Invite,
+    change: Callable[[Place, Account], None],
+) -> None:
+    """A11: all tokens, offline too, from the next request on; nobody else's."""
+    person = by_code(at(), gita)
+    join(person, invite())
+    given, bystander = rooms.tokens(person), rooms.tokens(at(alice))
+    change(person, gita)
     assert rooms.is_alive(given) == [False] * 4
+    assert rooms.is_alive(bystander) == [True] * 4
+    if change is not disable:
+        assert rooms.is_alive(rooms.tokens(person)) == [True] * 4
 
 
 def test_staying_signed_in(rooms: App, at: At, alice: Account) -> None:
@@ -761,6 +850,40 @@ def test_an_app_can_ask_for_a_fresh_proof(rooms: App, at: At, alice: Account) ->
             assert "code" in told
             claims = payload_of(rooms.redeem(told["code"]).json()["id_token"])
             assert claims["auth_time"] >= int(time.time()) - 60
+
+
+def test_an_app_can_name_whom_it_expects(
+    rooms: App, at: At, alice: Account, gita: Account, invite: Invite
+) -> None:
+    """Core, 3.1.2.1: `id_token_hint`; another person is offered the choice, or `login_required`."""
+    person, guest = at(alice), at(gita)
+    accept(guest, to_review(guest, invite()))
+    hint = rooms.tokens(person)["id_token"]
+    assert "code" in answer_of(rooms.authorize(person, id_token_hint=hint, prompt="none"))
+    told = answer_of(rooms.authorize(guest, id_token_hint=hint, prompt="none"))
+    assert told["error"] == "login_required"
+    page = rooms.authorize(guest, id_token_hint=hint)
+    assert "Choose an account" in page.content.decode()
+    assert "code" in answer_of(onward(guest, guest.client.get(page.context["onward"])))
+    for nonsense in ("a.b.c", hint[:-4] + "AAAA", "\0"):
+        told = answer_of(rooms.authorize(guest, id_token_hint=nonsense, prompt="none"))
+        assert "code" in told
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"nonce": "a\0b"},
+        {"max_age": "9" * 5000},
+        {"max_age": "²"},
+        {"max_age": "-1"},
+    ],
+)
+def test_odd_values_are_refused_at_the_app(
+    rooms: App, at: At, alice: Account, odd: dict[str, str]
+) -> None:
+    """Nothing an app sends is a 500."""
+    assert answer_of(rooms.authorize(at(alice), **odd))["error"] == "invalid_request"
 
 
 def test_a_mark_of_one_request_is_not_good_for_another(rooms: App, at: At, alice: Account) -> None:
