@@ -21,13 +21,14 @@ from invitations import notices, redemption
 from invitations.models import (
     AppAssignment,
     DirectoryEntry,
+    GroupMember,
     Invitation,
     Notice,
     NoticeKind,
     SharedApp,
     TenantPolicy,
 )
-from invitations.models.assignment import with_apps
+from invitations.models.assignment import apps_of_group, with_apps
 from invitations.redirects import host_of
 from invitations.services.sharing import is_within_policy
 from tenants import schema
@@ -192,23 +193,38 @@ def _access_ended_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
         return Letter(_compose("access_ended", context, mail=mail, to=entry.address, tenant=tenant))
 
 
+def _given(about: UUID) -> tuple[DirectoryEntry | None, list[SharedApp], str]:
+    """Who was let in, to what, and the name of the group if it came by one."""
+    direct = AppAssignment.objects.select_related("app", "entry").filter(pk=about).first()
+    if direct:
+        return direct.entry, [direct.app], ""
+    member = GroupMember.objects.select_related("group", "entry").filter(pk=about).first()
+    if member:
+        return member.entry, list(apps_of_group(member.group)), member.group.name
+    return None, [], ""
+
+
 def _access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     """To somebody who is in: another app is open to them, as long as it is."""
-    assignment = (
-        AppAssignment.objects.select_related("app", "entry")
-        .filter(pk=mail.about, entry__deleted_at__isnull=True, entry__enabled=True)
-        .first()
-    )
-    entry = assignment.entry if assignment else None
-    if assignment is None or entry is None or not (entry.is_accepted and entry.address):
+    entry, apps, group_name = _given(mail.about)
+    if entry is None or entry.deleted_at or not (entry.enabled and entry.is_accepted):
+        return None
+    if not entry.address or not apps:
         return None
     with translation.override(entry.language or tenant.language):
         context = {
             **ACCENTS,
             "organization_name": tenant.name,
-            "app_name": assignment.app.name,
-            "description": assignment.app.description,
-            "app_url": schema.absolute_url(app_path(assignment.app)),
+            "app_name": apps[0].name,
+            "group_name": group_name,
+            "apps": [
+                {
+                    "name": app.name,
+                    "description": app.description,
+                    "url": schema.absolute_url(app_path(app)),
+                }
+                for app in apps
+            ],
             "organizations_url": schema.absolute_url(schema.public_path("organizations")),
             "foyer_host": settings.FOYER_HOST,
             "lang": translation.get_language(),

@@ -128,6 +128,11 @@ def apps_open_to(entry_id: Any) -> models.QuerySet[SharedApp]:
     return SharedApp.objects.filter(Q(who_may_enter=WhoMayEnter.EVERYBODY) | assigned)
 
 
+def apps_of_group(group: Group) -> models.QuerySet[SharedApp]:
+    """What people in the group can open by it, by name."""
+    return SharedApp.objects.filter(assignments__group=group).exclude(home_url="").order_by("name")
+
+
 def with_apps(invitations: InvitationQuerySet) -> InvitationQuerySet:
     """With `app_names`: what the invitation brings along, directly or by a group."""
     direct = Q(assignments__given_with=OuterRef("pk"))

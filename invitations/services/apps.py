@@ -23,6 +23,7 @@ from invitations.models import (
     SharedApp,
     WhoMayEnter,
 )
+from invitations.models.assignment import apps_of_group
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
@@ -190,6 +191,28 @@ def _clean_roles(roles: Iterable[str]) -> list[str]:
     return found
 
 
+def _tell(*given: UUID) -> None:
+    """Promise "access given" about these assignments to people, or memberships of groups."""
+    tenant = schema.current_tenant()
+    outbox.promise_mails(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=given)
+    outbox.wake()
+
+
+def _can_be_told(entry: DirectoryEntry) -> bool:
+    return entry.is_accepted and bool(entry.address)
+
+
+def _tell_members(app: SharedApp, group: Group) -> None:
+    """Everybody in the group who is in the directory already."""
+    inside = GroupMember.objects.filter(
+        group=group,
+        entry__deleted_at__isnull=True,
+        entry__external_user_state=ExternalUserState.ACCEPTED,
+    ).exclude(entry__address="")
+    if app.home_url:
+        _tell(*inside.values_list("pk", flat=True))
+
+
 @transaction.atomic
 def assign(
     app: SharedApp,
@@ -198,7 +221,8 @@ def assign(
     by: DirectoryEntry | None,
     roles: Iterable[str] = (),
 ) -> AppAssignment:
-    """Let a person or group into an app. A guest who is in already is mailed about it.
+    """Let a person or group into an app. Whoever is in already is mailed about it, unless it is a
+    service that nobody opens.
 
     Assigning again replaces the roles. Raises `FieldError` for `roles`.
     """
@@ -208,11 +232,10 @@ def assign(
     )
     person = to if isinstance(to, DirectoryEntry) else None
     group = str(to.pk) if isinstance(to, Group) else None
-    if made and person and person.is_accepted and person.address:
-        outbox.promise_mail(
-            tenant=schema.current_tenant(), kind=MailKind.ACCESS_GIVEN, about=assignment.pk
-        )
-        outbox.wake()
+    if made and person and app.home_url and _can_be_told(person):
+        _tell(assignment.pk)
+    if made and isinstance(to, Group):
+        _tell_members(app, to)
     audit.record(
         AuditAction.APP_ASSIGNED,
         actor=by,
@@ -270,9 +293,12 @@ def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
 
 @transaction.atomic
 def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    """Take somebody in; nothing happens to who is in already."""
-    _member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
+    """Take somebody in, with the apps of the group, and mail who is in the directory already about
+    them; nothing happens to who is in the group already."""
+    member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
     if made:
+        if _can_be_told(entry) and apps_of_group(group).exists():
+            _tell(member.pk)
         audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, group=str(group.pk))
 
 

@@ -38,16 +38,22 @@ POISONED_AFTER = 5
 LATE_AFTER = timedelta(minutes=5)
 
 
+def _promise(**said: Any) -> OutgoingMail:
+    domain = settings.FOYER_MAIL_FROM.rpartition("@")[2]
+    return OutgoingMail(message_id=f"<{get_random_string(24)}@{domain}>", **said)
+
+
 def promise_mail(*, tenant: Tenant, kind: MailKind, about: UUID, serial: int = 0) -> OutgoingMail:
     """Promise a mail inside the caller's transaction; its Message-ID is fixed from now on."""
-    domain = settings.FOYER_MAIL_FROM.rpartition("@")[2]
-    return OutgoingMail.objects.create(
-        tenant=tenant,
-        kind=kind,
-        about=about,
-        serial=serial,
-        message_id=f"<{get_random_string(24)}@{domain}>",
-    )
+    mail = _promise(tenant=tenant, kind=kind, about=about, serial=serial)
+    mail.save()
+    return mail
+
+
+def promise_mails(*, tenant: Tenant, kind: MailKind, about: Iterable[UUID]) -> None:
+    """Promise one mail about each, in one statement, inside the caller's transaction."""
+    mails = [_promise(tenant=tenant, kind=kind, about=each) for each in about]
+    OutgoingMail.objects.bulk_create(mails)
 
 
 # A promise for each row of `told`: due some time after now, and some time after the one before.

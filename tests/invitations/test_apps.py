@@ -246,7 +246,8 @@ def test_who_is_in_is_mailed_once_about_a_new_app(rooms: SharedApp, builders: Gr
     again = services.assign(rooms, to=guest, by=None, roles=["reader"])
     assert (again.pk, again.roles) == (assignment.pk, ["reader"])
     services.assign(rooms, to=pending, by=None)
-    services.assign(rooms, to=builders, by=None)
+    service = services.add_app(name="Night job", by=None)
+    services.assign(service, to=guest, by=None)
     assert given_mails() == [(assignment.pk,)]
     for bad in (["x" * 65], [f"r{number}" for number in range(11)], ["a\nb"]):
         with pytest.raises(FieldError, match="roles"):
@@ -267,6 +268,32 @@ def test_the_mail_about_an_app_leaves_only_while_it_is_true(
     assert said
     assert f"/o/contoso/open/{rooms.pk}/" in said.get_content()
     assert "Project room" in str(mail.message["Subject"])
+
+
+def test_who_gets_an_app_by_a_group_is_mailed_too(
+    rooms: SharedApp, builders: Group, here: Tenant, smtp: SmtpSink
+) -> None:
+    """Taken into a group that has apps; in a group that is given one. Not who is still invited."""
+    early = someone("early", kind=UserType.GUEST)
+    pending = someone("pending", external_user_state="PendingAcceptance", account=None)
+    for entry in (early, pending):
+        services.add_to_group(builders, entry=entry, by=None)
+    services.assign(services.add_app(name="Night job", by=None), to=builders, by=None)
+    assert given_mails() == []
+    services.assign(rooms, to=builders, by=None, roles=["reader"])
+    services.assign(rooms, to=builders, by=None, roles=["editor"])
+    late, gone = (someone(name, kind=UserType.GUEST) for name in ("late", "gone"))
+    for entry in (late, late, gone):
+        services.add_to_group(builders, entry=entry, by=None)
+    assert len(given_mails()) == 3
+    services.take_from_group(builders, entry=gone, by=None)
+    deliver_due_mail()
+    assert sorted(mail.recipients[0] for mail in smtp.mails) == [early.address, late.address]
+    for mail in smtp.mails:
+        assert mail.message["Subject"] == "Contoso gave you access with the group Builders"
+        for part in ("plain", "html"):
+            assert f"/o/contoso/open/{rooms.pk}/" in mail.part(part)
+            assert "Night job" not in mail.part(part)
 
 
 def test_groups_give_apps_and_take_them(rooms: SharedApp, builders: Group) -> None:
