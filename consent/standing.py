@@ -66,15 +66,18 @@ def standing_of(account_id: Any) -> Subquery:
 def alive(authorizations: Any = None) -> Any:
     """Authorizations with `is_alive`, and what claims are made of, in one statement (O07).
 
-    Alive is: not ended, the same account still in the directory and enabled since, the app still
-    open to it, and the browser not signed out; only who asked for `offline_access` outlives that
+    Alive is: not ended, the same account in the directory and enabled ever since, the app open to
+    it ever since, and the browser not signed out; only who asked for `offline_access` outlives that
     (OpenID Connect Back-Channel Logout, 2.7). The order in which things changed does not matter:
     it is asked at every use.
     """
     rows = authorizations if authorizations is not None else Authorization.objects.all()
     app = OuterRef("client__app_id")
     entry = OuterRef("entry_id")
-    everybody = SharedApp.objects.filter(pk=app, who_may_enter=WhoMayEnter.EVERYBODY)
+    at = OuterRef("created_at")
+    everybody = SharedApp.objects.filter(
+        pk=app, who_may_enter=WhoMayEnter.EVERYBODY, who_may_enter_since__lte=at
+    )
     standing = Q(
         ended_at__isnull=True,
         entry__deleted_at__isnull=True,
@@ -83,14 +86,14 @@ def alive(authorizations: Any = None) -> Any:
         entry__account_id=F("account_id"),
         entry__sign_in_valid_from__lte=F("created_at"),
     )
-    since = Q(is_active=True, sign_in_valid_from__lte=OuterRef("created_at"))
+    since = Q(is_active=True, sign_in_valid_from__lte=at)
     active = Exists(Account.objects.filter(since, pk=OuterRef("account_id")))
     signed_in = (
         Q(scope__contains=OFFLINE)
         | Q(session_row__isnull=True)
         | Q(Exists(UserSession.objects.filter(pk=OuterRef("session_row"))))
     )
-    let_in = Q(Exists(everybody)) | Q(Exists(assignments_of(entry, app)))
+    let_in = Q(Exists(everybody)) | Q(Exists(assignments_of(entry, app, at=at)))
     # First the address the directory knows, as long as the account proved it.
     as_invited = ExpressionWrapper(Q(email=OuterRef("entry__address")), output_field=BooleanField())
     proved = (

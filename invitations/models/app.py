@@ -25,6 +25,7 @@ class SharedApp(models.Model):
     who_may_enter = models.CharField(
         max_length=12, choices=WhoMayEnter.choices, default=WhoMayEnter.ASSIGNED
     )
+    who_may_enter_since = models.DateTimeField(db_default=Now())
     # The hash of its logo's bytes, by which its address changes with it; empty shows initials.
     logo_hash = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -109,17 +109,22 @@ class AppAssignment(models.Model):
         return f"{self.app_id} for {self.entry_id or self.group_id}"
 
 
-def assignments_of(entry_id: Any, app_id: Any) -> models.QuerySet[AppAssignment]:
+def _further_in(value: Any) -> Any:
+    """One query further in, a reference to the outside is one step longer."""
+    return OuterRef(value) if isinstance(value, OuterRef) else value
+
+
+def assignments_of(entry_id: Any, app_id: Any, *, at: Any = None) -> models.QuerySet[AppAssignment]:
     """What lets an entry into an app: its own assignments and those of its groups.
 
-    Both are ids, or an `OuterRef` to one.
+    All are values, or an `OuterRef` to one. With `at`, a time, only what has been there since.
     """
-    # One query further in, a reference to the outside is one step longer.
-    inner = OuterRef(entry_id) if isinstance(entry_id, OuterRef) else entry_id
-    groups = GroupMember.objects.filter(entry_id=inner).values("group_id")
-    return AppAssignment.objects.filter(app_id=app_id).filter(
-        Q(entry_id=entry_id) | Q(group_id__in=groups)
-    )
+    members = GroupMember.objects.filter(entry_id=_further_in(entry_id))
+    given = AppAssignment.objects.filter(app_id=app_id)
+    if at is not None:
+        members = members.filter(since__lte=_further_in(at))
+        given = given.filter(given_at__lte=at)
+    return given.filter(Q(entry_id=entry_id) | Q(group_id__in=members.values("group_id")))
 
 
 def apps_open_to(entry_id: Any) -> models.QuerySet[SharedApp]:

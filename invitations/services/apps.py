@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from invitations import audit
@@ -73,11 +72,6 @@ def _save_new(row: SharedApp | Group) -> None:
         raise FieldError("name", "exists") from error
 
 
-def void_sign_ins(entries: Q) -> None:
-    """Whatever apps were given for these entries before is dead from now on (O07)."""
-    DirectoryEntry.objects.filter(entries).update(sign_in_valid_from=Now())
-
-
 @transaction.atomic
 def add_app(
     *,
@@ -119,7 +113,8 @@ def change_app(
     url, origin = _clean_home(home_url)
     locked.name, locked.description = clean_name(name), clean_description(description)
     locked.home_url, locked.home_origin = url, origin
-    locked.who_may_enter = who_may_enter
+    if locked.who_may_enter != who_may_enter:
+        locked.who_may_enter, locked.who_may_enter_since = who_may_enter, Now()
     _save_new(locked)
     audit.record(
         AuditAction.APP_CHANGED, actor=by, app=str(app.pk), who_may_enter=str(who_may_enter)
@@ -249,11 +244,8 @@ def assign(
 
 @transaction.atomic
 def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
-    """Take an app away from a person or group; what it was given for them is dead."""
-    whom = Q(pk=assignment.entry_id)
-    if assignment.group_id:
-        whom = Q(groups__group_id=assignment.group_id)
-    void_sign_ins(Q(pk__in=DirectoryEntry.objects.filter(whom).values("pk")))
+    """Take an app away from a person or group; what it was given for them is dead, and stays so
+    when it is assigned again (O07)."""
     assignment.delete()
     audit.record(
         AuditAction.APP_UNASSIGNED,
@@ -286,7 +278,6 @@ def change_group(
 @transaction.atomic
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
-    void_sign_ins(Q(pk__in=GroupMember.objects.filter(group=group).values("entry")))
     audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk))
     group.delete()
 
@@ -306,5 +297,4 @@ def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | No
 def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     """Take somebody out, with the apps that the group gave them."""
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
-        void_sign_ins(Q(pk=entry.pk))
         audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, group=str(group.pk))

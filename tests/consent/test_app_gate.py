@@ -15,7 +15,7 @@ from consent.leaving import delete_account, leave
 from consent.models import ConsentRecord, Token
 from consent.published import Said
 from consent.statements import publish_statement, publish_terms
-from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
+from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.services import apps, directory
 from invitations.services.manage import reset_redemption
 from tenants import schema
@@ -314,6 +314,85 @@ def test_coming_back_does_not_revive_old_tokens(
         end(rooms, DirectoryEntry.objects.get(pk=entry.pk), gita)
         back(entry=DirectoryEntry.objects.get(pk=entry.pk), by=None)
     assert rooms.is_alive(given) == [False] * 4
+
+
+def by_assignment(app: SharedApp, entry: DirectoryEntry) -> None:
+    apps.assign(app, to=entry, by=None)
+
+
+def by_assigned_group(app: SharedApp, entry: DirectoryEntry) -> None:
+    group = Group.objects.get_or_create(name="Builders")[0]
+    apps.add_to_group(group, entry=entry, by=None)
+    apps.assign(app, to=group, by=None)
+
+
+def by_membership(app: SharedApp, entry: DirectoryEntry) -> None:
+    by_assigned_group(app, entry)
+
+
+def for_everybody(app: SharedApp, entry: DirectoryEntry) -> None:
+    admit(app, WhoMayEnter.EVERYBODY)
+
+
+def admit(app: SharedApp, who: WhoMayEnter) -> None:
+    apps.change_app(app, name=app.name, home_url=app.home_url, who_may_enter=who, by=None)
+
+
+def take_away(app: SharedApp, entry: DirectoryEntry, way: Any) -> None:
+    if way is by_membership:
+        apps.take_from_group(Group.objects.get(), entry=entry, by=None)
+    elif way is for_everybody:
+        admit(app, WhoMayEnter.ASSIGNED)
+    else:
+        apps.unassign(AppAssignment.objects.get(app=app), by=None)
+
+
+@pytest.mark.parametrize("way", [by_assignment, by_assigned_group, by_membership, for_everybody])
+def test_an_app_given_again_does_not_revive_old_tokens(
+    rooms: App, at: At, gita: Account, invite: Invite, way: Any
+) -> None:
+    """O07: by every way into an app; an authorize request meanwhile gets the page, a held code
+    nothing, and what other apps were given goes on."""
+    person, other = at(gita), make_app(rooms.tenant, name="Drawings")
+    entry, app = join(invite, person), rooms.client.app
+    with schema.in_tenant(rooms.tenant):
+        way(app, entry)
+    given, code, elsewhere = rooms.tokens(person), rooms.code(person), other.tokens(person)
+    with schema.in_tenant(rooms.tenant):
+        take_away(app, entry, way)
+    assert rooms.authorize(person).status_code == 403
+    assert rooms.userinfo(given["access_token"]).status_code == 401
+    with schema.in_tenant(rooms.tenant):
+        way(app, entry)
+    assert rooms.redeem(code).status_code == 400
+    assert rooms.is_alive(given) == [False] * 4
+    assert other.is_alive(elsewhere) == [True] * 4
+    assert rooms.is_alive(rooms.tokens(person)) == [True] * 4
+
+
+def removes_the_group(entry: DirectoryEntry) -> None:
+    apps.remove_group(Group.objects.get(), by=None)
+
+
+def takes_the_app_from_it(entry: DirectoryEntry) -> None:
+    apps.unassign(AppAssignment.objects.get(), by=None)
+
+
+@pytest.mark.parametrize("end", [removes_the_group, takes_the_app_from_it])
+def test_without_its_group_nobody_stays_in(
+    rooms: App, at: At, gita: Account, invite: Invite, end: Callable[[DirectoryEntry], None]
+) -> None:
+    """O07: the group is dissolved, or has the app no more."""
+    person = at(gita)
+    entry = join(invite, person)
+    with schema.in_tenant(rooms.tenant):
+        by_membership(rooms.client.app, entry)
+    given, code = rooms.tokens(person), rooms.code(person)
+    with schema.in_tenant(rooms.tenant):
+        end(entry)
+    assert rooms.redeem(code).status_code == 400
+    assert rooms.is_alive(given) == [False] * 4
+    assert rooms.authorize(person).status_code == 403
 
 
 def test_a_suspended_organization_signs_nobody_in(

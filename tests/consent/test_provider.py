@@ -66,6 +66,7 @@ def age(tenant: Tenant, by: timedelta) -> None:
             ("consent_token", "created_at"),
             ("consent_token", "expires_at"),
             ("invitations_directoryentry", "sign_in_valid_from"),
+            ("invitations_sharedapp", "who_may_enter_since"),
             ("tenants_account", "sign_in_valid_from"),
         ):
             cursor.execute(
