@@ -20,7 +20,8 @@ from consent.models import (
 from consent.uris import check_uri
 from invitations import audit
 from invitations.models import AuditAction, DirectoryEntry, SharedApp
-from invitations.services.apps import add_app, change_app
+from invitations.services.apps import add_app, change_app, remove_app
+from tenants.repeating import repeated
 
 SECRET_BYTES = 32
 
@@ -73,6 +74,15 @@ def change_registration(
     OAuthClient.objects.filter(app=app).update(**registration.columns())
     if registration.client_type == ClientType.PUBLIC:
         ClientSecret.objects.filter(client=client).delete()
+
+
+@repeated
+@transaction.atomic
+def stop_sharing(client: OAuthClient, *, by: DirectoryEntry | None) -> None:
+    """Take the app away with its client, secrets and tokens. Who signs in at it in this moment
+    waits, and then finds no app."""
+    OAuthClient.objects.select_for_update().filter(pk=client.pk).first()
+    remove_app(client.app, by=by)
 
 
 @transaction.atomic

@@ -21,3 +21,7 @@ class TooManySecretsError(ConsentError):
 
 class SecretNotNeededError(ConsentError):
     """An app without a server of its own cannot keep a secret."""
+
+
+class KeyLostError(ConsentError):
+    """A signing key is sealed with a ticket key that is not configured any more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
+from consent.errors import KeyLostError
 from consent.models import SigningAlgorithm, SigningKey
 from invitations import audit
 from invitations.models import AuditAction, DirectoryEntry
@@ -32,6 +33,7 @@ ROTATED_AFTER = timedelta(days=90)
 # How long a process uses a key without looking whether it is still the active one.
 REMEMBERED_SECONDS = 30.0
 RSA_BITS = 2048
+LIVING = Q(retired_at__isnull=True)
 
 Key = RSAKey | ECKey
 
@@ -77,12 +79,35 @@ def _take_turns() -> None:
 def ensure_keys() -> None:
     """Make what is missing: an active and a next key of each algorithm."""
     _take_turns()
-    unretired = SigningKey.objects.filter(retired_at__isnull=True)
-    there = {(row.algorithm, row.active_from is not None) for row in unretired}
+    living = SigningKey.objects.filter(LIVING)
+    there = {(row.algorithm, row.active_from is not None) for row in living}
     for algorithm in SigningAlgorithm.values:
         for active in (True, False):
             if (algorithm, active) not in there:
                 _make(algorithm, active=active)
+
+
+def _can_open(row: SigningKey) -> bool:
+    try:
+        _fernet().decrypt(bytes(row.sealed))
+    except InvalidToken:
+        return False
+    return True
+
+
+def _give_up_lost() -> bool:
+    """Keys that no ticket key of ours opens sign nothing any more; whether there were any."""
+    lost = [row.pk for row in SigningKey.objects.filter(LIVING) if not _can_open(row)]
+    SigningKey.objects.filter(pk__in=lost, active_from__isnull=True).delete()
+    SigningKey.objects.filter(pk__in=lost).update(retired_at=Now())
+    return bool(lost)
+
+
+def _seal_anew() -> None:
+    """With the ticket key of today, so that an older one may go."""
+    for row in SigningKey.objects.filter(LIVING):
+        row.sealed = _fernet().rotate(bytes(row.sealed))
+        row.save(update_fields=["sealed"])
 
 
 @transaction.atomic
@@ -90,32 +115,38 @@ def rotate_keys(*, by: DirectoryEntry | None, at_once: bool = False) -> None:
     """The next key signs from now on, and a new next one is published.
 
     `at_once` is for a key that leaked: the old one is withdrawn from the published set, and so is
-    what it signed. Keys sealed with an older ticket key are sealed anew.
+    what it signed. Keys whose ticket key is lost are replaced.
     """
     _take_turns()
-    unretired = SigningKey.objects.filter(retired_at__isnull=True)
-    unretired.filter(active_from__isnull=False).update(retired_at=Now())
+    _rotate(by, at_once=at_once)
+
+
+def _rotate(by: DirectoryEntry | None, *, at_once: bool = False) -> None:
+    _give_up_lost()
+    SigningKey.objects.filter(LIVING, active_from__isnull=False).update(retired_at=Now())
     if at_once:
         SigningKey.objects.filter(retired_at__isnull=False).delete()
     SigningKey.objects.filter(active_from__isnull=True).update(active_from=Now())
     ensure_keys()
-    fernet = _fernet()
-    for row in SigningKey.objects.all():
-        row.sealed = fernet.rotate(bytes(row.sealed))
-        row.save(update_fields=["sealed"])
     audit.record(AuditAction.SIGNING_KEYS_ROTATED, actor=by, at_once=at_once)
+    # For what follows in this transaction, and again for threads that looked before its end.
     _active.clear()
+    transaction.on_commit(_active.clear)
 
 
+@transaction.atomic
 def keep_keys() -> int:
-    """What time brings: rotate what is old, forget what nobody needs; 1 when keys were rotated."""
+    """What time brings: rotate what is old or lost, seal anew with the ticket key of today, forget
+    what nobody needs; 1 when keys were rotated."""
+    _take_turns()
     retired = SigningKey.objects.filter(retired_at__lt=Now() - PUBLISHED_AFTER_RETIREMENT)
     retired.delete()
-    old = SigningKey.objects.filter(retired_at__isnull=True, active_from__lt=Now() - ROTATED_AFTER)
-    if not old.exists():
-        return 0
-    rotate_keys(by=None)
-    return 1
+    old = SigningKey.objects.filter(LIVING, active_from__lt=Now() - ROTATED_AFTER).exists()
+    lost = _give_up_lost()
+    if old or lost:
+        _rotate(None)
+    _seal_anew()
+    return int(old or lost)
 
 
 def published() -> list[dict[str, Any]]:
@@ -146,14 +177,18 @@ _active: dict[tuple[str, str], tuple[float, Signer]] = {}
 def _parse(row: SigningKey) -> Key:
     kid = str(row.public_jwk["kid"])
     if kid not in _parsed:
-        jwk = json.loads(_fernet().decrypt(bytes(row.sealed)))
+        try:
+            jwk = json.loads(_fernet().decrypt(bytes(row.sealed)))
+        except InvalidToken as error:
+            raise KeyLostError from error
         known: type[Any] = ECKey if row.algorithm == SigningAlgorithm.ES256 else RSAKey
         _parsed[kid] = known.import_key(jwk)
     return _parsed[kid]
 
 
 def signer(algorithm: str) -> Signer:
-    """The active key, parsed once a process; `SigningKey.DoesNotExist` without an app."""
+    """The active key, parsed once a process; `SigningKey.DoesNotExist` without an app,
+    `KeyLostError` when no ticket key of ours opens it."""
     place = (schema.current_schema(), algorithm)
     read_at, known = _active.get(place, (0.0, None))
     if known and time.monotonic() - read_at < REMEMBERED_SECONDS:

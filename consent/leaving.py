@@ -22,6 +22,7 @@ from invitations.states import DeletionReason, EndReason
 from tenants import schema
 from tenants.accounts import end_sessions
 from tenants.models import Account, Tenant
+from tenants.repeating import repeated
 
 
 class LastAdministratorOfError(LastAdministratorError):
@@ -36,6 +37,7 @@ def _withdraw(entry: DirectoryEntry) -> None:
     ConsentRecord.objects.filter(entry=entry, withdrawn_at__isnull=True).update(withdrawn_at=Now())
 
 
+@repeated
 @transaction.atomic
 def leave(*, entry: DirectoryEntry, account: Account) -> None:
     """End this account's access at once, and take its consent back (product 3.8, D06).
@@ -82,6 +84,7 @@ def _erase_here(account: Account, addresses: list[str]) -> None:
         erase_entry(entry)
 
 
+@repeated
 @transaction.atomic
 def delete_account(account: Account) -> None:
     """Close the account and remove the person from every tenant, all or nothing (D03).

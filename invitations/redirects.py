@@ -15,6 +15,7 @@ HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))+"
 LOOPBACK = re.compile(
     r"http://(?:localhost|127\.0\.0\.1):[0-9]{1,5}(?:[/?][A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*)?"
 )
+LOOPBACK_PLACE = re.compile(r"http://[a-z0-9.]+:(?P<port>[0-9]{1,5})")
 LOOPBACKS = ("http://localhost:", "http://127.0.0.1:")
 HIGHEST_PORT = 65535
 HTTPS_PORT = 443
@@ -41,11 +42,12 @@ def app_origin_of(url: str) -> str:
     """Like `origin_of`, for the address of an app: also plain http on the person's own machine."""
     if not url.startswith(LOOPBACKS):
         return origin_of(url)
-    parts = urlsplit(url)
-    port = parts.netloc.rpartition(":")[2]
-    if len(url) > LONGEST or not LOOPBACK.fullmatch(url) or not 0 < int(port) <= HIGHEST_PORT:
+    if len(url) > LONGEST or not LOOPBACK.fullmatch(url):
         raise RedirectUrlError(url[:80])
-    return f"http://{parts.netloc}"
+    place = LOOPBACK_PLACE.match(url)
+    if place is None or not 0 < int(place["port"]) <= HIGHEST_PORT:
+        raise RedirectUrlError(url[:80])
+    return place[0]
 
 
 def check_redirect(url: str, *, origins: frozenset[str]) -> str:

@@ -5,11 +5,14 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+from allauth.usersessions.models import UserSession
 from django.test import Client
 
 from invitations import redemption
 from invitations.models import Invitation
 from tenants import schema
+from tenants.accounts import SESSION_ROW
+from tenants.models import Account
 from tests.conftest import Place
 
 CODE = re.compile(r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", re.MULTILINE)
@@ -58,6 +61,16 @@ def accept(place: Place, review: str, **changed: str) -> Any:
 def to_review(place: Place, invitation: Invitation) -> str:
     """Up to the review page; its path."""
     return str(place.client.post(open_link(invitation, place))["Location"])
+
+
+def list_session(browser: Client, account: Account) -> None:
+    """Put a browser that was signed in by force into the list of sessions, as signing in does."""
+    row = UserSession.objects.create(
+        user=account, session_key=browser.session.session_key, ip="127.0.0.1", user_agent="test"
+    )
+    session = browser.session
+    session[SESSION_ROW] = row.pk
+    session.save()
 
 
 def prove_again(browser: Place | Client) -> None:

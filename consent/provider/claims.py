@@ -8,7 +8,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 
 from consent.keys import Signer, published_set, signer
-from consent.models import Authorization, OAuthClient, SigningAlgorithm
+from consent.models import OAuthClient, SigningAlgorithm
 from tenants import schema
 from tenants.models import UserType
 
@@ -45,10 +45,11 @@ def person_claims(authorization: Any, scope: str) -> dict[str, Any]:
 
 
 def hinted(hint: str) -> dict[str, Any]:
-    """The claims of an ID token of ours, however old; empty for anything else (`id_token_hint`)."""
+    """The claims of an ID token that a published key signed, also when it is over; empty for
+    anything else (`id_token_hint`)."""
     try:
         token = jwt.decode(hint, published_set(), algorithms=SigningAlgorithm.values)
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, TypeError):
         return {}
     return dict(token.claims) if token.claims.get("iss") == issuer() else {}
 
@@ -80,9 +81,7 @@ def id_token(
     return _sign(signing, claims, "JWT")
 
 
-def access_jwt(
-    *, authorization: Authorization | None, client: Any, scope: str, jti: str, seconds: int
-) -> str:
+def access_jwt(*, authorization: Any, client: Any, scope: str, jti: str, seconds: int) -> str:
     """An access token that an app reads itself (RFC 9068)."""
     now = int(time.time())
     claims = {
@@ -96,4 +95,6 @@ def access_jwt(
         "jti": jti,
         "scope": scope,
     }
+    if authorization and authorization.app_roles:
+        claims["roles"] = sorted(set(authorization.app_roles))
     return _sign(signer(client.id_token_algorithm), claims, "at+jwt")

@@ -11,9 +11,11 @@ from authlib.integrations.django_oauth2.authorization_server import Authorizatio
 from authlib.integrations.django_oauth2.requests import DjangoOAuth2Payload, DjangoOAuth2Request
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
+    InvalidClientError,
     InvalidRequestError,
     InvalidScopeError,
     OAuth2Request,
+    UnsupportedResponseTypeError,
     grants,
 )
 from authlib.oauth2.rfc7009 import RevocationEndpoint
@@ -32,6 +34,8 @@ from tenants.models import Account
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 LONGEST_NONCE = 500
+# A SHA-256 in base64url (RFC 7636, 4.2).
+CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 SECONDS = re.compile(r"[0-9]{1,9}")
 WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
 # How allauth calls a proof, and how RFC 8176 does.
@@ -43,6 +47,17 @@ AMR = {
     "webauthn": "hwk",
 }
 BEARER = "Bearer"
+
+
+class ClientRefusedError(InvalidClientError):
+    """Whoever calls is not the app they say; no word about why."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=401)
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        headers: list[tuple[str, str]] = OAuth2Error.get_headers(self)
+        return [*headers, ("WWW-Authenticate", f'Basic realm="{claims.issuer()}"')]
 
 
 class RequestNotSupportedError(OAuth2Error):
@@ -104,7 +119,8 @@ class S256(CodeChallenge):
 
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
         data = grant.request.payload.data
-        if not data.get("code_challenge") or data.get("code_challenge_method") != "S256":
+        is_digest = CHALLENGE.fullmatch(data.get("code_challenge", ""))
+        if not is_digest or data.get("code_challenge_method") != "S256":
             raise InvalidRequestError("PKCE with code_challenge_method=S256 is required.")
         super().validate_code_challenge(grant, redirect_uri)
 
@@ -207,7 +223,7 @@ class RefreshGrant(grants.RefreshTokenGrant):
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> tokens.Held | None:
-        held = tokens.find(refresh_token, kind="refresh", lock=True)
+        held = tokens.take_refresh(refresh_token)
         if held and held.row.used_at and not held.authorization.ended_at:
             tokens.end_family(held.authorization, reason="refresh")
         return held if held and held.is_good else None
@@ -292,6 +308,22 @@ class Provider(AuthorizationServer):
 
     def create_oauth2_request(self, request: HttpRequest) -> OwnRequest:
         return OwnRequest(request)
+
+    def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
+        """Authlib fails over headers that are no base64, or no text."""
+        try:
+            return super().authenticate_client(request, methods, endpoint)
+        except (InvalidClientError, ValueError) as error:
+            raise ClientRefusedError from error
+
+    def get_authorization_grant(self, request: Any) -> Any:
+        try:
+            return super().get_authorization_grant(request)
+        except UnsupportedResponseTypeError as error:
+            if request.payload.data.get("response_type"):
+                raise
+            text = "Missing 'response_type' in request."
+            raise InvalidRequestError(text, redirect_uri=error.redirect_uri) from error
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """No signals between our apps."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from authlib.oauth2.rfc6749 import TokenMixin
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Least, Now
 
 from consent.clients import digest
@@ -30,6 +30,7 @@ ACCESS_SECONDS = 600
 REFRESH_IDLE = timedelta(hours=24)
 REFRESH_ABSOLUTE = timedelta(days=30)
 CODE_LIFE = timedelta(seconds=60)
+REFRESH_COLUMNS = ("id", "client_id", "scope", "used_at", "revoked_at")
 
 
 def random_token() -> str:
@@ -124,10 +125,18 @@ def _family(token: str) -> Any:
     return Authorization.objects.filter(pk__in=of_it).select_for_update()
 
 
+def _by_refresh(token: str) -> Any:
+    """The family with its one token that was shown, in one statement."""
+    named = {f"token_{name}": F(f"tokens__{name}") for name in REFRESH_COLUMNS}
+    shown = Authorization.objects.filter(tokens__digest=token, tokens__kind=TokenKind.REFRESH)
+    return alive(shown).annotate(is_fresh=Q(tokens__expires_at__gt=Now()), **named)
+
+
 BY_CODE = Prepared(_by_code, code=digest("code"))
 ALIVE = Prepared(_alive, authorization=UUID(int=1))
 BY_TOKEN = Prepared(_by_token, token=digest("token"))
 FAMILY = Prepared(_family, token=digest("token"))
+BY_REFRESH = Prepared(_by_refresh, token=digest("token"))
 
 
 def take_code(code: str, client: OAuthClient) -> Any:
@@ -174,17 +183,27 @@ class Held(TokenMixin):
 Kind = Literal["access", "refresh"]
 
 
-def find(token: str, *, kind: Kind | None = None, lock: bool = False) -> Held | None:
+def find(token: str, *, kind: Kind | None = None) -> Held | None:
     """What this tenant gave out as this token; None for everything it did not."""
-    shown = digest(token)
-    if lock:
-        # Its family first, so that two who show the same token take turns.
-        FAMILY.first(token=shown)
-    row = BY_TOKEN.first(token=shown)
+    row = BY_TOKEN.first(token=digest(token))
     if row is None or (kind and row.kind != kind):
         return None
     of_it = row.authorization_id
     return Held(row, ALIVE.first(authorization=of_it) if of_it else None)
+
+
+def take_refresh(token: str) -> Held | None:
+    """A refresh token whose family is locked: two who show the same one take turns, and the
+    second sees what the first did."""
+    shown = digest(token)
+    if FAMILY.first(token=shown) is None:
+        return None
+    found = BY_REFRESH.first(token=shown)
+    if found is None:
+        return None
+    row: Any = Token(**{name: getattr(found, f"token_{name}") for name in REFRESH_COLUMNS})
+    row.is_fresh = found.is_fresh
+    return Held(row, found)
 
 
 def spend_refresh(held: Held) -> None:

@@ -103,10 +103,11 @@ def edit_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse
 @require(Permission.MANAGE_APPS)
 def remove_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     """Ask, then share it no longer."""
-    app = _client(app_id).app
+    client = _client(app_id)
+    app = client.app
     if request.method == "POST":
         name = app.name
-        services.remove_app(app, by=viewer.entry)
+        clients.stop_sharing(client, by=viewer.entry)
         messages.success(request, _("%(name)s is not shared any more.") % {"name": name})
         return redirect("consent:apps")
     context = {"section": "apps", "person": viewer, "app": app}

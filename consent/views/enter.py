@@ -152,7 +152,7 @@ def _arrived(request: HttpRequest, entry: DirectoryEntry, destination: Destinati
     if not destination.is_known:
         return go_on(entry, Destination(_home_of(entry)))
     answer = go_on(entry, destination)
-    if not destination.origin:
+    if not destination.outside:
         return answer
     context = {"organization_name": schema.current_tenant().name, "onward": answer["Location"]}
     page = render(request, "consent/going_on.html", context)
@@ -178,7 +178,7 @@ def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if request.method == "POST":
         shown = shown_version(request)
         if request.POST.get("answer") == "cancel":
-            return redirect(schema.public_path("organizations"))
+            return _declined(request, viewer.account, destination)
         if request.POST.get("answer") != "accept" or shown is None:
             return HttpResponseBadRequest()
         try:
@@ -197,6 +197,19 @@ def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     }
     status = HTTPStatus.CONFLICT if changed else HTTPStatus.OK
     return ends_at(render(request, "consent/review.html", context, status=status), destination)
+
+
+def _declined(
+    request: HttpRequest, person: Account, destination: Destination, *, of_terms: bool = False
+) -> HttpResponse:
+    """Whoever says no stays in the directory, is asked again, and the app may be told."""
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "person": person,
+        "of_terms": of_terms,
+        "refusal": destination.refusal,
+    }
+    return render(request, "consent/declined.html", context)
 
 
 def _opened(terms: TermsOfUse, language: str, account: Account) -> str:
@@ -240,8 +253,7 @@ def accept_terms(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     answer = request.POST.get("answer")
     if answer == "decline":
         decline_terms(entry=viewer.entry, shown_version=terms.version)
-        context = {"organization_name": schema.current_tenant().name, "person": viewer}
-        return render(request, "consent/terms_declined.html", context)
+        return _declined(request, viewer.account, destination, of_terms=True)
     if answer != "accept":
         return _terms_page(request, viewer, terms, destination)
     language = _opened_language(request, terms, viewer.account)

@@ -28,12 +28,11 @@ def open_app(request: HttpRequest, app_id: UUID) -> HttpResponse:
     path = schema.tenant_path(schema.current_tenant(), "consent:open_app", app_id=app_id)
     entry = entry_of(account) if account else None
     if account is None or entry is None:
-        here = Destination(path, app.home_origin if app else "")
-        return redirect(here.by_way_of("consent:enter"))
+        return redirect(Destination(path, opens=str(app_id)).by_way_of("consent:enter"))
     if app is None:
         raise Http404
     if not apps_open_to(entry.pk).filter(pk=app.pk).exists():
-        return not_assigned(request, account, app)
+        return not_assigned(request, account)
     return go_on(entry, Destination.at(app.home_url))
 
 

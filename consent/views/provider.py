@@ -1,5 +1,6 @@
 """The provider's endpoints (OpenID Connect Core, RFC 6749, 7009, 7662, 8414, 9207)."""
 
+import logging
 import time
 from functools import wraps
 from http import HTTPStatus
@@ -9,7 +10,6 @@ from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
@@ -17,11 +17,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from consent import keys
+from consent.errors import KeyLostError
 from consent.models import ConsentRecord, SigningAlgorithm
 from consent.provider import claims, tokens
 from consent.provider.client import SCOPES
 from consent.provider.server import AUTH_METHODS, Provider, proofs_of
-from consent.views.after import Destination
+from consent.views.after import MARK, Destination, asked_of, done_about, with_mark
 from invitations import redemption
 from invitations.errors import TicketInvalidError
 from invitations.models import WhoMayEnter
@@ -30,11 +31,10 @@ from tenants import schema
 from tenants.adapters import account_of
 from tenants.models import Account
 from tenants.registry import active_tenant
+from tenants.repeating import repeated
 
-DONE = "foyer.prompt-done"
-DONE_SECONDS = 600
-MARK = "foyer_done"
 KEY_SET_SECONDS = 300
+log = logging.getLogger(__name__)
 
 
 def _url(name: str) -> str:
@@ -81,7 +81,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
                 "refresh_token",
                 "client_credentials",
             ],
-            "subject_types_supported": ["pairwise"],
+            "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": SigningAlgorithm.values,
             "scopes_supported": list(SCOPES),
             "token_endpoint_auth_methods_supported": methods,
@@ -125,17 +125,34 @@ def jwks(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@_open_to_scripts
-@require_POST
-def token(request: HttpRequest) -> HttpResponse:
-    """A code, a refresh token or a secret for tokens (RFC 6749, 3.2)."""
+def _malformed(request: HttpRequest) -> str:
+    """What is wrong with the form of a call, whatever it asks for; empty when nothing is."""
     if request.GET:
         # Secrets do not belong into addresses, which are logged (RFC 6749, 2.3.1).
-        body = {"error": "invalid_request", "error_description": "Parameters belong in the body."}
+        return "Parameters belong in the body."
+    if any(len(values) > 1 for _name, values in request.POST.lists()):
+        return "A parameter came twice."
+    return "" if request.POST.get("grant_type") else "Missing 'grant_type' in request."
+
+
+@_open_to_scripts
+@require_POST
+@repeated
+def token(request: HttpRequest) -> HttpResponse:
+    """A code, a refresh token or a secret for tokens (RFC 6749, 3.2)."""
+    if wrong := _malformed(request):
+        body = {"error": "invalid_request", "error_description": wrong}
         return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
-    # One transaction also when the answer is a refusal: a reused code ends its tokens (O03).
-    with transaction.atomic():
-        response: HttpResponse = Provider(request).create_token_response(request)
+    try:
+        # One transaction also when the answer is a refusal: a reused code ends its tokens (O03).
+        with transaction.atomic():
+            response: HttpResponse = Provider(request).create_token_response(request)
+    except KeyLostError:
+        # Nothing was spent. Upkeep makes new keys, if the operator does not bring the old one back.
+        log.error("%s: a signing key cannot be opened", schema.current_schema())  # noqa: TRY400
+        body = {"error": "temporarily_unavailable"}
+        response = JsonResponse(body, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        response["Retry-After"] = str(KEY_SET_SECONDS)
     return response
 
 
@@ -174,6 +191,10 @@ def userinfo(request: HttpRequest) -> HttpResponse:
         told = 'Bearer error="invalid_token"' if shown else "Bearer"
         response["WWW-Authenticate"] = told
         return response
+    if "openid" not in held.row.scope.split():
+        response = JsonResponse({"error": "insufficient_scope"}, status=HTTPStatus.FORBIDDEN)
+        response["WWW-Authenticate"] = 'Bearer error="insufficient_scope", scope="openid"'
+        return response
     return JsonResponse(claims.person_claims(held.authorization, held.row.scope))
 
 
@@ -185,31 +206,19 @@ class Attempt:
         self.data = grant.request.payload.data
         self.client = grant.request.client
         self.prompts = (self.data.get("prompt") or "").split()
-        self.done = self._done()
+        self.done = done_about(asked_of(self.data.items()), self.data.get(MARK, ""))
 
     @property
     def is_silent(self) -> bool:
         return self.prompts == ["none"]
 
-    def _asked(self) -> str:
-        return urlencode({name: value for name, value in self.data.items() if name != MARK})
-
-    def _done(self) -> dict[str, Any]:
-        """Which prompt was shown since when, as we wrote it into our own address."""
-        try:
-            said = signing.loads(self.data.get(MARK, ""), salt=DONE, max_age=DONE_SECONDS)
-        except signing.BadSignature:
-            return {}
-        return said if said.pop("asked", None) == self._asked() else {}
-
     def here(self, **done: Any) -> Destination:
         """This very request again, with what was done about its prompts meanwhile."""
-        query, done = self._asked(), self.done | done
-        if done:
-            mark = signing.dumps(done | {"asked": query}, salt=DONE)
-            query = f"{query}&{urlencode({MARK: mark})}"
         path = schema.tenant_path(schema.current_tenant(), "consent:authorize")
-        return Destination(f"{path}?{query}", app_origin_of(self.data["redirect_uri"]))
+        asked = asked_of(self.data.items())
+        found = Destination(f"{path}?{asked}", app_origin_of(self.data["redirect_uri"]))
+        done = self.done | done
+        return with_mark(found, done) if done else found
 
     def refuse(self, error: str) -> HttpResponse:
         """Back to the app, which asked for an answer without a page (O08)."""
@@ -243,7 +252,8 @@ class Attempt:
         context = {
             "organization_name": schema.current_tenant().name,
             "person": account,
-            "app": self.client.row.app,
+            # Strangers are not told what it is called.
+            "app": self.client.row.app if self.client.standing else None,
             "onward": onward.path,
             "other": self.here(account="").by_way_of("consent:enter"),
         }
@@ -277,6 +287,8 @@ class Attempt:
 
     def answer(self, account: Account | None) -> HttpResponse:
         """The gate: nothing passes before all of it holds (product 3.3)."""
+        if "declined" in self.done:
+            return self.refuse("access_denied")
         if account is None:
             return self._or_silently(
                 "login_required", self.here(login=time.time() - 1).by_way_of("consent:enter")
@@ -293,7 +305,7 @@ class Attempt:
             return (
                 self.refuse("access_denied")
                 if self.is_silent
-                else not_assigned(self.request, account, self.client.row.app)
+                else not_assigned(self.request, account)
             )
         newest = _newest_consent(standing["id"]) if "consent" in self.prompts else ""
         if standing["again"] or self.consents_anew(newest):
@@ -314,12 +326,11 @@ def _newest_consent(entry_id: str) -> str:
     return str(records.values_list("pk", flat=True).first() or "")
 
 
-def not_assigned(request: HttpRequest, account: Account, app: Any) -> HttpResponse:
+def not_assigned(request: HttpRequest, account: Account) -> HttpResponse:
     """In the directory, but this app is not theirs: whom to ask, and nothing about the app."""
     context = {
         "organization_name": schema.current_tenant().name,
         "person": account,
-        "app": app,
         "privacy_url": schema.tenant_path(schema.current_tenant(), "consent:statement"),
     }
     return render(request, "consent/not_assigned.html", context, status=HTTPStatus.FORBIDDEN)
@@ -335,7 +346,8 @@ def _refused(request: HttpRequest, provider: Provider, error: OAuth2Error) -> Ht
 
 
 @csrf_exempt
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_http_methods(["GET", "POST"])
+@repeated
 def authorize(request: HttpRequest) -> HttpResponse:
     """An app asks who somebody is (Core, 3.1.2)."""
     if request.method == "POST":

@@ -116,7 +116,8 @@ def shown_version(request: HttpRequest) -> int | None:
 
 
 def _cancelled(request: HttpRequest, way: Way, invitation: Invitation) -> HttpResponse:
-    context = landing_context(invitation) | {"resume_url": way.start}
+    refusal = way.onward.refusal if way.onward else ""
+    context = landing_context(invitation) | {"resume_url": way.start, "refusal": refusal}
     return render(request, "consent/cancelled.html", context)
 
 

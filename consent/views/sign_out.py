@@ -1,6 +1,7 @@
 """Signing out at an app's wish (OpenID Connect RP-Initiated Logout 1.0; O09)."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from authlib.common.urls import add_params_to_uri
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from consent.models import OAuthClient
@@ -55,9 +57,20 @@ def _leave(request: HttpRequest, uri: str) -> HttpResponse:
     return render(request, "consent/sign_out.html", context)
 
 
+@csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_out(request: HttpRequest) -> HttpResponse:
     """Ask first: an app alone, or a picture on a foreign page, ends nobody's session."""
+    if request.method == "POST" and "asked" not in request.POST:
+        # An app may post (RP-Initiated Logout, 2), without our cookie; asked once more, with it.
+        path = f"{request.path}?{request.POST.urlencode()}"
+        return HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
+    response: HttpResponse = _ask_or_leave(request)
+    return response
+
+
+@csrf_protect
+def _ask_or_leave(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     if request.method == "POST" and "asked" in request.POST:
         try:

@@ -25,7 +25,13 @@ def clean_logo(upload: bytes) -> bytes:
             if max(picture.size) > LARGEST_SIDE:
                 raise FieldError("logo", "long")
             small = picture.convert("RGBA")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
         raise FieldError("logo", "picture") from error
     small.thumbnail((SIDE, SIDE))
     made = io.BytesIO()

@@ -27,7 +27,7 @@ from invitations.tickets import Ticket
 from tenants import schema
 from tenants.models import Account
 from tests.apps import App, make_app
-from tests.browserless import prove_again
+from tests.browserless import list_session, prove_again
 from tests.conftest import Race
 
 HERE = Path(__file__).resolve().parent
@@ -105,6 +105,7 @@ def live(race: Race, settings: Any) -> Iterator[Live]:
         agree(ticket=ticket, account=guest, shown_version=0)
     browser = Client()
     browser.force_login(guest, backend="allauth.account.auth_backends.AuthenticationBackend")
+    list_session(browser, guest)
     prove_again(browser)
     name = settings.SESSION_COOKIE_NAME
     with serving(server):

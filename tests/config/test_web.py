@@ -109,13 +109,14 @@ POSTS = [
 
 # RFC 8058: a mail program has no cookie that another site could misuse; the sealed ticket counts.
 # The provider's endpoints read no cookie either: apps bring a secret or a token. A post to
-# `authorize` does nothing but lead to the same question as a GET.
+# `authorize`, or an app's wish to sign out, does nothing but lead to the same question as a GET.
 WITHOUT_COOKIES = {
     "/o/contoso/unwanted/x",
     "/o/contoso/oauth2/v2.0/authorize",
     "/o/contoso/oauth2/v2.0/token",
     "/o/contoso/oauth2/v2.0/revoke",
     "/o/contoso/oauth2/v2.0/introspect",
+    "/o/contoso/oauth2/v2.0/logout",
     "/o/contoso/oidc/userinfo",
 }
 

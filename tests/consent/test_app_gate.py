@@ -1,20 +1,28 @@
 """Who gets into an app: the gate in front of every code, and what ends it again."""
 
+import re
+import secrets
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
+from html import unescape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
+from django.core import signing
 from django.db import connection
 from django.test import Client
 
+from consent.clients import stop_sharing
 from consent.export import directory_data
 from consent.leaving import delete_account, leave
-from consent.models import ConsentRecord, Token
+from consent.models import ConsentRecord, OAuthClient, Token
 from consent.published import Said
 from consent.statements import publish_statement, publish_terms
+from consent.views.after import SALT
 from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.services import apps, directory
 from invitations.services.manage import reset_redemption
@@ -22,7 +30,7 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tenants.services import resume_tenant, suspend_tenant
 from tests.apps import App, answer_of, make_app, onward
-from tests.browserless import accept, code_in, to_review
+from tests.browserless import accept, code_in, prove_again, to_review
 from tests.conftest import Invite, Place, Race, make_account
 from tests.consent.test_races import ROUNDS, together
 from tests.rows import checksum
@@ -162,8 +170,14 @@ def test_a_direct_link_says_the_same_of_no_app_and_any_app(
     for account in (None, sam):
         answers = [at(account).get("consent:open_app", app_id=app_id) for app_id in (ours, theirs)]
         assert [answer.status_code for answer in answers] == [302, 302]
-        paths = [urlsplit(answer["Location"]).path for answer in answers]
-        assert paths[0] == paths[1] == "/o/contoso/enter/"
+        ways = [urlsplit(answer["Location"]) for answer in answers]
+        assert ways[0].path == ways[1].path == "/o/contoso/enter/"
+        said = [signing.loads(parse_qs(way.query)["to"][0], salt=SALT) for way in ways]
+        # Sealed, not secret: whoever reads it learns what they asked for, and nothing else.
+        told = [
+            str(each).replace(str(pk), "") for each, pk in zip(said, (ours, theirs), strict=True)
+        ]
+        assert told[0] == told[1]
     assert at(alice).get("consent:open_app", app_id=theirs).status_code == 404
 
 
@@ -213,6 +227,86 @@ def test_an_app_can_have_the_review_shown_again(
     assert rooms.redeem(told["code"]).status_code == 200
     with schema.in_tenant(rooms.tenant):
         assert ConsentRecord.objects.filter(entry=entry).count() == 2
+
+
+def test_a_clock_that_is_ahead_asks_once(rooms: App, at: At, gita: Account, invite: Invite) -> None:
+    """F11: `prompt=consent` is over when something was agreed to, whatever the clocks say."""
+    with time_machine.travel(time.time() + 600, tick=True):
+        person = at(gita)
+        give(rooms, join(invite, person))
+        page = onward(person, rooms.authorize(person, prompt="consent"))
+        path = page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"]
+        assert "code" in answer_of(onward(person, accept(person, path)))
+
+
+def test_who_is_redeemed_on_the_way_is_asked_once(
+    rooms: App, at: At, gita: Account, invite: Invite
+) -> None:
+    """`prompt=consent` of an app whose guest has just seen Review permissions."""
+    person, invitation = at(gita), invite()
+    with schema.in_tenant(rooms.tenant):
+        apps.assign(rooms.client.app, to=invitation.entry, by=None)
+    page = onward(person, rooms.authorize(person, prompt="consent"))
+    path = page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"]
+    assert "code" in answer_of(onward(person, accept(person, path)))
+
+
+def link_to_the_app(page: Any) -> str:
+    found = re.search(r'href="([^"]*oauth2/v2.0/authorize[^"]*)"', page.content.decode())
+    assert found, page.content.decode()
+    return unescape(found[1])
+
+
+def test_whoever_says_no_can_go_back_to_the_app(
+    rooms: App, at: At, gita: Account, invite: Invite
+) -> None:
+    """Core, 3.1.2.6: `access_denied` with state and iss, from Review permissions, from a newer
+    statement and from terms of use; asked again, the app's person is asked again."""
+    person, invitation = at(gita), invite()
+    with schema.in_tenant(rooms.tenant):
+        apps.assign(rooms.client.app, to=invitation.entry, by=None)
+    page = onward(person, rooms.authorize(person))
+    path = page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"]
+    refused = person.client.post(path, {"answer": "cancel"})
+    told = answer_of(person.client.get(link_to_the_app(refused)))
+    assert (told["error"], told["state"]) == ("access_denied", "st4te")
+    assert told["iss"].endswith("/o/contoso")
+    assert onward(person, rooms.authorize(person)).status_code == 200
+    assert accept(person, path).status_code == 303
+    new, kind = {"en": Said(text="New.")}, {"en": Said(text="Be kind.")}
+    for publish in (
+        partial(publish_statement, texts=new, agree_again=True, by=None),
+        partial(publish_terms, texts=kind, by=None),
+    ):
+        with schema.in_tenant(rooms.tenant):
+            publish()
+        page = onward(person, rooms.authorize(person))
+        path = page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"]
+        answer = "decline" if "/terms/" in path else "cancel"
+        refused = person.client.post(path, {"answer": answer})
+        assert answer_of(person.client.get(link_to_the_app(refused)))["error"] == "access_denied"
+        if answer == "cancel":
+            accept(person, path)
+
+
+@pytest.mark.parametrize("size", [100, 4000])
+def test_apps_may_send_long_states(
+    rooms: App, at: At, gita: Account, invite: Invite, size: int
+) -> None:
+    """Frameworks put kilobytes into `state`; every address on the way stays below what servers
+    take (8190)."""
+    state = secrets.token_urlsafe(size)[:size]
+    stranger, longest = at(), 0
+    answer = rooms.authorize(stranger, state=state, prompt="login consent")
+    while answer.status_code in (302, 303):
+        longest = max(longest, len(answer["Location"]))
+        answer = stranger.client.get(answer["Location"])
+    assert answer.status_code == 200
+    assert longest < 8190
+    person = at(gita)
+    give(rooms, join(invite, person))
+    prove_again(person)
+    assert answer_of(rooms.authorize(person, state=state))["state"] == state
 
 
 # --- Out again -----------------------------------------------------------------------------------
@@ -289,8 +383,10 @@ def test_whatever_ends_it_ends_it_everywhere_at_once(
     assert rooms.userinfo(given["access_token"]).status_code == 401
     assert not said_by(rooms, given["access_token"])
     assert not said_by(rooms, given["refresh_token"])
-    assert rooms.refresh(given["refresh_token"]).status_code == 400
-    assert rooms.redeem(code).status_code == 400
+    # 401: the app itself is not known any more.
+    refusal = 401 if end is is_unshared else 400
+    assert rooms.refresh(given["refresh_token"]).status_code == refusal
+    assert rooms.redeem(code).status_code == refusal
     answer = rooms.authorize(person)
     if answer.status_code == 302:
         assert "code=" not in answer["Location"].partition("to=")[0]
@@ -553,6 +649,32 @@ def test_leaving_meets_the_code(race: Race) -> None:
 def _leave(race: Race, entry: DirectoryEntry, account: Account) -> None:
     with schema.in_tenant(race.tenant):
         leave(entry=entry, account=account)
+
+
+def test_unsharing_meets_everybody_who_uses_the_app(race: Race) -> None:
+    """O07, R09: it is gone at the end of every round, and nobody is told 500: not the
+    administrator, not who refreshes, redeems or comes in that moment."""
+    _first, person, _entry, _account = race_app(race)
+    with schema.in_tenant(race.tenant):
+        stop_sharing(OAuthClient.objects.get(), by=None)
+    for number in range(ROUNDS):
+        app, statuses = make_app(race.tenant, name=f"App {number}"), list[int]()
+        given, code = app.tokens(person), app.code(person)
+
+        def remove(app: App = app) -> None:
+            with schema.in_tenant(race.tenant):
+                stop_sharing(app.client, by=None)
+
+        def call(act: Callable[[], Any], statuses: list[int] = statuses) -> None:
+            statuses.append(act().status_code)
+
+        refresh = partial(twin(app).refresh, given["refresh_token"])
+        acts = (refresh, partial(twin(app).redeem, code), partial(app.authorize, person))
+        together([remove, *(partial(call, act) for act in acts)])
+        assert set(statuses) <= {200, 302, 400, 401}, statuses
+        with schema.in_tenant(race.tenant):
+            assert not SharedApp.objects.exists()
+            assert not Token.objects.exists()
 
 
 def test_the_barrier_is_real() -> None:

@@ -173,25 +173,58 @@ def test_the_command_rotates_those_that_are_named(
         assert not second & published()
 
 
-def test_an_older_sealing_key_still_opens_and_rotation_seals_anew(
-    here: Tenant, settings: Any
-) -> None:
+def test_an_older_sealing_key_still_opens(here: Tenant, settings: Any) -> None:
     """S04: the ticket key that seals them is changed with its fallback."""
     token = sign("ES256")
     old = django_settings.FOYER_TICKET_KEY
     settings.FOYER_TICKET_KEY, settings.FOYER_TICKET_KEY_FALLBACKS = "n" * 64, [old]
 
-    def fresh() -> None:
-        keys._parsed.clear()
-        keys._active.clear()
-
-    fresh()
+    forget_parsed()
     assert checks(sign("ES256"), "ES256")
     keys.rotate_keys(by=None)
+    keys.keep_keys()
     settings.FOYER_TICKET_KEY_FALLBACKS = []
-    fresh()
+    forget_parsed()
     assert checks(sign("RS256"), "RS256")
     assert checks(token, "ES256")
+
+
+def forget_parsed() -> None:
+    keys._parsed.clear()
+    keys._active.clear()
+
+
+def test_upkeep_seals_anew_so_that_a_fallback_may_go(here: Tenant, settings: Any) -> None:
+    """S04: an hour after the ticket key was changed nothing needs the old one."""
+    signing, old = active(), django_settings.FOYER_TICKET_KEY
+    settings.FOYER_TICKET_KEY, settings.FOYER_TICKET_KEY_FALLBACKS = "n" * 64, [old]
+    assert keys.keep_keys() == 0
+    settings.FOYER_TICKET_KEY_FALLBACKS = []
+    forget_parsed()
+    assert checks(sign("RS256"), "RS256")
+    assert active() == signing
+
+
+@pytest.mark.parametrize("mend", [keys.keep_keys, lambda: keys.rotate_keys(by=None, at_once=True)])
+def test_a_lost_ticket_key_costs_a_rotation_and_no_more(
+    here: Tenant, settings: Any, at: At, alice: Account, mend: Callable[[], Any]
+) -> None:
+    """S04: apps are told to come again, nothing is spent, and new keys take over."""
+    before = active()
+    app = make_app(here)
+    code = app.code(at(alice))
+    settings.FOYER_TICKET_KEY = "n" * 64
+    forget_parsed()
+    answer = app.redeem(code)
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert answer["Retry-After"]
+    with schema.in_tenant(here):
+        mend()
+        assert not active() & before
+        assert (len(active()), len(coming())) == (2, 2)
+    assert app.redeem(code).status_code == 200
+    with schema.in_tenant(here):
+        assert keys.keep_keys() == 0
 
 
 def test_a_key_is_parsed_once_a_process(
@@ -244,3 +277,13 @@ def test_two_who_share_the_first_app_make_one_set_of_keys(race: Race) -> None:
     with schema.in_tenant(race.tenant):
         assert (len(active()), len(coming())) == (2, 2)
         assert SigningKey.objects.count() == 12
+        age(91, retired_at__isnull=True)
+        age(-91, retired_at__isnull=False)
+    rotated: list[int] = []
+
+    def keep() -> None:
+        with schema.in_tenant(race.tenant):
+            rotated.append(keys.keep_keys())
+
+    together([keep] * 4)
+    assert sorted(rotated) == [0, 0, 0, 1]

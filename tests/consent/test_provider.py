@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 import time_machine
@@ -27,7 +27,8 @@ from consent.models import (
     Token,
 )
 from consent.provider import tokens
-from invitations.models import AuditEvent, DirectoryEntry, Invitation
+from invitations.models import AuditEvent, DirectoryEntry, Invitation, WhoMayEnter
+from invitations.services import apps
 from tenants import schema
 from tenants.accounts import disable_account
 from tenants.models import Account, Tenant
@@ -263,12 +264,14 @@ AFTER_THE_ADDRESS = [
     ({"response_type": "code id_token"}, "unsupported_response_type"),
     ({"response_type": "code token"}, "unsupported_response_type"),
     ({"response_type": "none"}, "unsupported_response_type"),
-    ({"response_type": None}, "unsupported_response_type"),
+    ({"response_type": None}, "invalid_request"),
     ({"response_type": 'c\\o"dé'}, "unsupported_response_type"),
     ({"scope": "profile"}, "invalid_scope"),
     ({"scope": None}, "invalid_scope"),
     ({"code_challenge": None}, "invalid_request"),
     ({"code_challenge": "short"}, "invalid_request"),
+    ({"code_challenge": f"{'a' * 43}\n"}, "invalid_request"),
+    ({"code_challenge": "a" * 129}, "invalid_request"),
     ({"code_challenge_method": "plain"}, "invalid_request"),
     ({"code_challenge_method": None}, "invalid_request"),
     ({"response_mode": "fragment"}, "invalid_request"),
@@ -319,7 +322,8 @@ def test_a_service_signs_nobody_in(contoso: Tenant, at: At, alice: Account) -> N
     ):
         answer = service.post("token", grant_type=grant, username="x", password="y")
         assert answer.status_code == 400
-        assert answer.json()["error"] == "unsupported_grant_type"
+        wanted = "unsupported_grant_type" if grant else "invalid_request"
+        assert answer.json()["error"] == wanted
     web = make_app(contoso, name="Web")
     answer = web.post("token", grant_type="client_credentials")
     assert answer.json()["error"] == "unauthorized_client"
@@ -363,6 +367,64 @@ def test_an_app_shows_its_secret_in_header_or_body(rooms: App, at: At, alice: Ac
     assert good.status_code == 200
 
 
+@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic",
+        "Basic ",
+        "Basic \xa0",
+        "Basic é",
+        "Basic !!!",
+        "Basic " + b64encode(b"\xff\xfe:x").decode(),
+        "Basic " + b64encode(b"\0:\0").decode(),
+        "Basic " + b64encode(b"no colon").decode(),
+        "Bearer ",
+    ],
+)
+def test_a_header_that_cannot_be_read_is_no_client(rooms: App, endpoint: str, header: str) -> None:
+    """RFC 6749, 5.2: 401 with a challenge, and nothing about why."""
+    answer = rooms.browser.post(
+        rooms.path(endpoint),
+        {"grant_type": "client_credentials", "token": "x"},
+        headers={"Authorization": header},
+    )
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
+    assert answer["WWW-Authenticate"] == f'Basic realm="{ISSUER}"'
+
+
+def test_a_parameter_twice_is_refused_by_the_token_endpoint(
+    rooms: App, at: At, alice: Account
+) -> None:
+    """RFC 6749, 3.2; the code is not spent by it."""
+    code = rooms.code(at(alice))
+    answer = rooms.browser.post(
+        rooms.path("token"), {"grant_type": ["authorization_code"] * 2, "code": code}
+    )
+    refused(answer, "invalid_request")
+    assert rooms.redeem(code).status_code == 200
+
+
+def test_userinfo_is_for_who_asked_for_openid(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6750, 3.1: a token that was narrowed to less says nothing of the person."""
+    given = rooms.tokens(at(alice))
+    narrow = rooms.post(
+        "token",
+        grant_type="refresh_token",
+        refresh_token=given["refresh_token"],
+        scope="email",
+    ).json()
+    answer = rooms.userinfo(narrow["access_token"])
+    assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
+    assert 'scope="openid"' in answer["WWW-Authenticate"]
+
+
+def test_asking_without_wanting_makes_no_code(rooms: App, at: At, alice: Account) -> None:
+    """A link checker's HEAD is not a sign-in."""
+    query = urlencode(rooms.request())
+    assert at(alice).client.head(f"{rooms.path('authorize')}?{query}").status_code == 405
+
+
 def test_two_secrets_are_good_during_rotation(rooms: App, contoso: Tenant) -> None:
     """O10: the old one until it is removed, and none after that."""
     with schema.in_tenant(contoso):
@@ -398,7 +460,8 @@ def test_nobody_registers_an_app_from_outside(rooms: App) -> None:
 
 
 def refused(answer: Any, error: str = "invalid_grant") -> None:
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
+    status = 401 if error == "invalid_client" else 400
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
 
 
 def test_a_code_is_good_once(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
@@ -661,6 +724,24 @@ def test_signing_out_asks_first_and_comes_back(rooms: App, at: At, alice: Accoun
     assert "_auth_user_id" not in person.client.session
 
 
+def test_an_app_may_ask_to_sign_out_by_post(rooms: App, at: At, alice: Account) -> None:
+    """RP-Initiated Logout, 2: asked once more by GET, where the cookie comes along; the answer
+    itself needs its token (C02)."""
+    person = at(alice)
+    person.client.handler.enforce_csrf_checks = True
+    told = {"client_id": rooms.client_id, "post_logout_redirect_uri": GOODBYE, "state": "s3"}
+    asked = person.client.post(
+        rooms.path("sign_out"), told, headers={"Origin": "https://x.example"}
+    )
+    assert asked.status_code == 303
+    page = person.client.get(asked["Location"])
+    answer = {"asked": asked_in(page), "answer": "yes"}
+    assert person.client.post(rooms.path("sign_out"), answer).status_code == 403
+    person.client.handler.enforce_csrf_checks = False
+    done = person.client.post(rooms.path("sign_out"), answer)
+    assert done["Location"] == f"{GOODBYE}?state=s3"
+
+
 def by_code(person: Place, account: Account) -> Place:
     """Sign in as people do, so that the list of sessions knows the browser."""
     person.client.post("/accounts/login/code/", {"email": account.email})
@@ -794,7 +875,9 @@ def test_a_foreign_hint_is_worth_nothing(
     """O05, O09: another organization's ID token, another app's, a forged one, nonsense."""
     elsewhere = make_app(fabrikam).tokens(at(frank, fabrikam))["id_token"]
     head, _, tail = elsewhere.partition(".")
-    for hint in (elsewhere, f"{head}.e30.{tail}", "nonsense", "a.b.c", "ey.ey.ey"):
+    crit = b64encode(b'{"alg":"RS256","crit":1}').decode().rstrip("=")
+    odd = (f"{crit}.{tail}", "nonsense", "a.b.c", "ey.ey.ey", "\0")
+    for hint in (elsewhere, f"{head}.e30.{tail}", *odd):
         page = sign_out(rooms, at(), id_token_hint=hint, post_logout_redirect_uri=GOODBYE)
         assert (page.status_code, "Location" in page) == (200, False)
     twin = make_app(contoso, name="Twin")
@@ -915,26 +998,47 @@ def test_a_choice_of_accounts(rooms: App, at: At, alice: Account) -> None:
 # --- What it costs -------------------------------------------------------------------------------
 
 
-def test_the_hot_path_is_cheap(rooms: App, at: At, alice: Account, statements: Any) -> None:
-    """Consent exists: authorize takes 4 statements and 1 commit, the token call 6; the signing key
-    is parsed once a process."""
-    person = at(alice)
+def spent(counted: Any) -> list[str]:
+    """What a request asked of the database, without choosing the tenant's schema."""
+    return [sql for sql in counted.sql if not sql.startswith("SET search_path")]
+
+
+@pytest.mark.parametrize("format_", list(AccessTokenFormat))
+def test_the_hot_path_is_cheap(
+    contoso: Tenant,
+    at: At,
+    gita: Account,
+    invite: Invite,
+    statements: Any,
+    format_: AccessTokenFormat,
+) -> None:
+    """Consent exists, of a guest who is let in by a group: authorize takes 4 statements, one of
+    which writes, the token call 6 for a code and for a refresh token; no key is read or parsed."""
+    rooms = make_app(contoso, who_may_enter=WhoMayEnter.ASSIGNED, access_token_format=format_)
+    person, invitation = at(gita), invite()
+    join(person, invitation)
+    with schema.in_tenant(contoso):
+        group = apps.add_group(name="Builders", by=None)
+        apps.add_to_group(group, entry=invitation.entry, by=None)
+        apps.assign(rooms.client.app, to=group, by=None, roles=["reader"])
     rooms.tokens(person)
     with statements() as counted:
         told = answer_of(rooms.authorize(person))
-    spent = [sql for sql in counted.sql if not sql.startswith("SET search_path")]
-    assert len(spent) <= 4, "\n".join(spent)
-    writes = [sql for sql in spent if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert len(spent(counted)) <= 4, "\n".join(spent(counted))
+    writes = [sql for sql in spent(counted) if sql.startswith(("INSERT", "UPDATE", "DELETE"))]
     assert len(writes) == 1, writes
     with statements() as counted:
         given = rooms.redeem(told["code"]).json()
-    spent = [sql for sql in counted.sql if not sql.startswith("SET search_path")]
-    assert len(spent) <= 6, "\n".join(spent)
-    assert "SigningKey" not in "".join(spent)
-    assert not any("consent_signingkey" in sql for sql in spent)
+    assert len(spent(counted)) <= 6, "\n".join(spent(counted))
+    assert not any("consent_signingkey" in sql for sql in counted.sql)
     with statements() as counted:
-        rooms.userinfo(given["access_token"])
-    assert len([sql for sql in counted.sql if not sql.startswith("SET search_path")]) <= 2
+        again = rooms.refresh(given["refresh_token"]).json()
+    assert len(spent(counted)) <= 6, "\n".join(spent(counted))
+    with statements() as counted:
+        assert rooms.userinfo(again["access_token"]).json()["roles"] == ["reader"]
+    assert len(spent(counted)) <= 2
+    if format_ == AccessTokenFormat.JWT:
+        assert payload_of(given["access_token"])["roles"] == ["reader"]
 
 
 def test_old_rows_are_forgotten(rooms: App, at: At, alice: Account, contoso: Tenant) -> None:
