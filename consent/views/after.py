@@ -64,12 +64,24 @@ class Destination:
         return f"{path}?{self.query}" if self.query else path
 
     @property
+    def is_sign_in(self) -> bool:
+        """Whether an app asked for it."""
+        path = schema.tenant_path(schema.current_tenant(), "consent:authorize")
+        return urlsplit(self.path).path == path
+
+    @property
     def refusal(self) -> str:
         """The path that tells an app that its person said no; empty when nobody asked for it."""
-        asked = urlsplit(self.path)
-        if asked.path != schema.tenant_path(schema.current_tenant(), "consent:authorize"):
+        return with_mark(self, {"declined": True}).path if self.is_sign_in else ""
+
+    @property
+    def app_name(self) -> str:
+        """What the app is called that asked to sign in; empty when none did."""
+        if not self.is_sign_in:
             return ""
-        return with_mark(self, {"declined": True}).path
+        client = dict(parse_qsl(urlsplit(self.path).query))["client_id"]
+        app = SharedApp.objects.filter(client__pk=client)
+        return app.values_list("name", flat=True).first() or ""
 
 
 def asked_of(data: Any) -> str:

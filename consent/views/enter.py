@@ -86,6 +86,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
         return _code_to(request, form.cleaned_data["address"], destination)
     context = {
         "organization_name": schema.current_tenant().name,
+        "app_name": destination.app_name,
         "form": form,
         "next": path,
         "password_url": f"{schema.public_path('account_login')}?{urlencode({'next': path})}",

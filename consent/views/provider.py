@@ -10,9 +10,11 @@ from uuid import UUID
 
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -252,8 +254,7 @@ class Attempt:
         context = {
             "organization_name": schema.current_tenant().name,
             "person": account,
-            # Strangers are not told what it is called.
-            "app": self.client.row.app if self.client.standing else None,
+            "app": self.client.row.app,
             "onward": onward.path,
             "other": self.here(account="").by_way_of("consent:enter"),
         }
@@ -341,8 +342,33 @@ def _refused(request: HttpRequest, provider: Provider, error: OAuth2Error) -> Ht
     path = provider.refusal(error)
     if path:
         return HttpResponseRedirect(path)
-    context = {"organization_name": schema.current_tenant().name, "error": error.error}
+    context = {
+        "organization_name": schema.current_tenant().name,
+        "error": error.error,
+        "description": error.get_error_description(),
+    }
     return render(request, "consent/bad_sign_in.html", context, status=HTTPStatus.BAD_REQUEST)
+
+
+def _wished_language(request: HttpRequest, ui_locales: str) -> str:
+    """The first of the app's wishes that we speak; empty when the person chose one already."""
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        return ""
+    wishes = (tag.partition("-")[0].lower() for tag in ui_locales.split())
+    return next((wish for wish in wishes if wish in dict(settings.LANGUAGES)), "")
+
+
+def _remember_language(response: HttpResponse, language: str) -> HttpResponse:
+    """For the pages that follow on the way to the app."""
+    cookie: dict[str, Any] = {
+        "max_age": settings.LANGUAGE_COOKIE_AGE,
+        "path": settings.LANGUAGE_COOKIE_PATH,
+        "secure": settings.LANGUAGE_COOKIE_SECURE,
+        "httponly": settings.LANGUAGE_COOKIE_HTTPONLY,
+        "samesite": settings.LANGUAGE_COOKIE_SAMESITE,
+    }
+    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, **cookie)
+    return response
 
 
 @csrf_exempt
@@ -360,4 +386,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
         grant = provider.get_consent_grant(request, end_user=account)
     except OAuth2Error as error:
         return _refused(request, provider, error)
-    return Attempt(request, provider, grant).answer(account)
+    attempt = Attempt(request, provider, grant)
+    language = _wished_language(request, attempt.data.get("ui_locales", ""))
+    if not language:
+        return attempt.answer(account)
+    translation.activate(language)
+    return _remember_language(attempt.answer(account), language)

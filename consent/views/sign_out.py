@@ -9,7 +9,7 @@ from allauth.account.adapter import get_adapter
 from authlib.common.urls import add_params_to_uri
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
@@ -28,6 +28,10 @@ class Asked:
 
     client: OAuthClient | None
     uri: str = ""
+
+    @property
+    def home(self) -> str:
+        return self.client.app.home_url if self.client else ""
 
 
 def _client(client_id: str) -> OAuthClient | None:
@@ -69,18 +73,23 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def _stay(home: str) -> HttpResponse:
+    """Back to the app that asked, if people can open it."""
+    return HttpResponseRedirect(home or schema.public_path("organizations"))
+
+
 @csrf_protect
 def _ask_or_leave(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
-    if request.method == "POST" and "asked" in request.POST:
+    if request.method == "POST":
         try:
-            uri = signing.loads(request.POST["asked"], salt=SALT, max_age=3600)
+            uri, home = signing.loads(request.POST["asked"], salt=SALT, max_age=3600)
         except signing.BadSignature:
-            uri = ""
+            uri = home = ""
         if request.POST.get("answer") != "yes":
-            return redirect(schema.public_path("organizations"))
+            return _stay(home)
         get_adapter().logout(request)
-        return _leave(request, str(uri))
+        return _leave(request, uri)
     asked = _asked(request.GET)
     if account is None:
         return _leave(request, asked.uri)
@@ -88,7 +97,7 @@ def _ask_or_leave(request: HttpRequest) -> HttpResponse:
         "organization_name": schema.current_tenant().name,
         "person": account,
         "app": asked.client.app if asked.client else None,
-        "asked": signing.dumps(asked.uri, salt=SALT),
+        "asked": signing.dumps([asked.uri, asked.home], salt=SALT),
     }
     page = render(request, "consent/sign_out.html", context)
-    return ends_at(page, Destination.at(asked.uri))
+    return ends_at(ends_at(page, Destination.at(asked.uri)), Destination.at(asked.home))

@@ -834,7 +834,8 @@ def test_staying_signed_in(rooms: App, at: At, alice: Account) -> None:
     person = at(alice)
     given = rooms.tokens(person)
     page = sign_out(rooms, person, client_id=rooms.client_id, post_logout_redirect_uri=GOODBYE)
-    person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "no"})
+    stays = person.client.post(rooms.path("sign_out"), {"asked": asked_in(page), "answer": "no"})
+    assert stays["Location"] == "https://rooms.contoso.example/"
     assert "_auth_user_id" in person.client.session
     assert all(rooms.is_alive(given))
 
@@ -983,6 +984,20 @@ def test_a_mark_of_one_request_is_not_good_for_another(rooms: App, at: At, alice
     with later(minutes=30):
         other = rooms.authorize(person, prompt="login", nonce="other", foyer_done=mark)
         assert urlsplit(other["Location"]).path == "/accounts/reauthenticate/"
+
+
+def test_an_app_can_wish_a_language(rooms: App, at: At, alice: Account) -> None:
+    """Core, 3.1.2.1: `ui_locales`, in the app's order, until the person chooses one."""
+    stranger = at()
+    page = onward(stranger, rooms.authorize(stranger, ui_locales="fr-CA nl-NL en"))
+    assert "Inloggen" in page.content.decode()
+    assert "Project room" in page.content.decode()
+    page = onward(stranger, rooms.authorize(stranger, ui_locales="en"))
+    assert "Inloggen" in page.content.decode()
+    person = at(alice)
+    page = rooms.authorize(person, ui_locales="nl", prompt="select_account")
+    assert 'lang="nl"' in page.content.decode()
+    assert 'lang="en"' in onward(at(), rooms.authorize(at(), ui_locales="fr")).content.decode()
 
 
 def test_a_choice_of_accounts(rooms: App, at: At, alice: Account) -> None:
