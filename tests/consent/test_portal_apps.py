@@ -2,14 +2,16 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 
+from consent import panel
 from consent.models import ClientSecret, ClientType, OAuthClient
 from invitations.models import (
     AppAssignment,
@@ -25,6 +27,7 @@ from invitations.services import apps as services
 from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
+from tests.browserless import prove_again
 from tests.conftest import Invite, Place, add_second_factor
 from tests.rows import checksum
 
@@ -63,6 +66,15 @@ def png(side: int = 300) -> bytes:
     made = io.BytesIO()
     Image.new("RGB", (side, side), "teal").save(made, format="PNG")
     return made.getvalue()
+
+
+def walk(person: Place, url: str, pattern: str, rel: str = "next") -> Iterator[list[str]]:
+    """What each page from this one on shows, by the links of the pager."""
+    while url:
+        page = text(person.client.get(url)).replace("&amp;", "&")
+        yield re.findall(pattern, page)
+        following = re.search(rf'href="([^"]*)" rel="{rel}"', page)
+        url = following[1] if following else ""
 
 
 def make_group(tenant: Tenant, name: str = "Builders") -> Group:
@@ -609,3 +621,58 @@ def test_my_access_costs_the_same_with_more_organizations_and_apps(
         make_app(contoso, name=f"App {number}")
         make_app(fabrikam, name=f"App {number}")
     assert cost() == before <= 6
+
+
+def break_apps(tenant: Tenant) -> None:
+    """Take the table of shared apps away, as a restore that went wrong would."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER TABLE "{tenant.schema_name}".invitations_sharedapp RENAME TO gone')
+
+
+def test_a_broken_organization_takes_nothing_from_the_others(
+    at: At, gita: Account, contoso: Tenant, fabrikam: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """N06: its place says so; the apps next door are there, and so are the ways out of both."""
+    insider(contoso, gita, kind="Guest")
+    insider(fabrikam, gita, kind="Guest")
+    make_app(contoso, name="Drawings")
+    make_app(fabrikam, name="Ledger")
+    person = at(gita)
+    prove_again(person)
+    break_apps(contoso)
+    answer = person.client.get("/organizations/")
+    assert answer.status_code == 200
+    assert ">Ledger<" in text(answer)
+    assert "The apps of Contoso cannot be shown at the moment" in text(answer)
+    assert "The apps of Fabrikam" not in text(answer)
+    assert "the apps of contoso cannot be read" in caplog.text
+    healthy = text(person.client.get("/organizations/fabrikam/"))
+    assert ">Ledger<" in healthy
+    assert "cannot be shown" not in healthy
+    assert "cannot be shown" in text(person.client.get("/organizations/contoso/"))
+    for slug in ("fabrikam", "contoso"):
+        leave = f"/organizations/{slug}/leave/"
+        assert leave in text(person.client.get(f"/organizations/{slug}/"))
+        assert person.client.get(leave).status_code == 200
+        assert person.client.post(leave)["Location"] == "/organizations/"
+    assert not Membership.objects.filter(account=gita).exists()
+
+
+def test_no_app_of_mine_is_left_out_silently(
+    at: At, gita: Account, contoso: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first are shown beside other organizations, all of them page by page on its own."""
+    monkeypatch.setattr(panel, "MOST", 3)
+    entry = insider(contoso, gita, kind="Guest")
+    for number in range(7):
+        make_app(contoso, name=f"App {number}")
+    hidden = make_app(contoso, name="A closed one", who_may_enter=WhoMayEnter.ASSIGNED)
+    with schema.in_tenant(contoso):
+        services.set_owners(hidden.client.app, owners=[entry], by=None)
+    person = at(gita)
+    page = text(person.client.get("/organizations/"))
+    assert re.findall(r">(App \d)<", page) == ["App 0", "App 1", "App 2"]
+    assert '<a href="/organizations/contoso/#apps">4 more apps of Contoso</a>' in page
+    assert person.path("invitations:share") in page
+    shown = list(walk(person, "/organizations/contoso/", r">(App \d)<"))
+    assert shown == [["App 0", "App 1", "App 2"], ["App 3", "App 4", "App 5"], ["App 6"]]
