@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.core import signing
 from django.db.models import Q
+from django.http import QueryDict
 
 PAGE = 50
 CAP = 1000
@@ -128,3 +129,33 @@ def links(
         return url_of(path, {**asked, name: marker}) + part if marker else ""
 
     return Links(link(page.next_marker), link(page.previous_marker))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody looks for and where in the lists of a page they are, to keep it in links."""
+
+    path: str
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, path: str, got: QueryDict, *markers: str) -> "Asked":
+        """From the query string: `q`, and the markers of the page's lists by their names."""
+        values = {name: got.get(name, "") for name in markers}
+        return cls(path, {"q": search_text(got.get("q", "")), **values})
+
+    @property
+    def search(self) -> str:
+        return self.values["q"]
+
+    @property
+    def url(self) -> str:
+        """This very page again."""
+        return url_of(self.path, self.values)
+
+    def marker(self, name: str) -> str:
+        return self.values[name]
+
+    def links(self, page: Page[Any], name: str) -> Links:
+        """To the neighbours in the list called `name`, where it stands in the page."""
+        return links(page, self.path, name=name, asked=self.values, part=f"#{name}")
