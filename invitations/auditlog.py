@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from invitations import audit, chain
+from invitations import audit, chain, pages
 from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry
 from tenants import schema
 from tenants.models import Tenant
@@ -342,7 +342,8 @@ def verify(*, expected: dict[int, str] | None = None) -> Verdict:
     return Verdict(number, previous, number + 1 if flaw else 0, None, flaw)
 
 
-def describe(entry: DirectoryEntry, *, limit: int) -> list[AuditRow]:
-    """The newest `limit` rows about somebody, with names beside them: their time line."""
-    about = AuditEvent.objects.filter(entry_id=entry.pk).order_by("-number")
-    return with_names(about[:limit])
+def timeline(entry: DirectoryEntry, marker: str) -> pages.Page[AuditRow]:
+    """A page of the rows about somebody, newest first, with names beside them."""
+    about = AuditEvent.objects.filter(entry_id=entry.pk)
+    page = pages.page_of(about, by=("-number",), marker=marker)
+    return pages.Page(with_names(page.rows), page.next_marker, page.previous_marker)

@@ -1,14 +1,12 @@
 """The administrators' list of guests: one statement for the rows, one for the counts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core import signing
 from django.db import connection
 from django.db.models import Case, CharField, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, JSONObject, Now
@@ -16,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from invitations.models import DirectoryEntry, LandingPage, RoleAssignment, SharedApp
 from invitations.models.directory import DirectoryQuerySet
+from invitations.pages import CAP, PAGE, Page, page_of
 from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
-PAGE = 50
-CAP = 1000
+NEWEST_FIRST = ("-invited_at", "-id")
 EXPIRES_SOON = timedelta(days=3)
 ATTENTION = "attention"
 STATES = {
@@ -87,20 +85,6 @@ def count_guests(user_type: UserType = UserType.GUEST) -> dict[str, int]:
         return dict(zip(keys, cursor.fetchone(), strict=True))
 
 
-def capped(number: int) -> str:
-    """`412`, or `1,000+` beyond the cap."""
-    return f"{CAP:,}+" if number > CAP else str(number)
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of guests, newest invitation first, with markers towards its neighbours."""
-
-    guests: list[DirectoryEntry]
-    next_marker: str
-    previous_marker: str
-
-
 def _mail() -> Any:
     """The newest mail of the invitation as a small object, in the same statement."""
     newest = OutgoingMail.objects.filter(
@@ -123,46 +107,19 @@ def _apps() -> Any:
     return ArraySubquery(SharedApp.objects.filter(mine).order_by("name").distinct().values("name"))
 
 
-def _marker(entry: DirectoryEntry, direction: str) -> str:
-    return signing.dumps([direction, entry.invited_at.isoformat(), str(entry.pk)], salt="guests")
-
-
-def _from_marker(guests: Any, marker: str) -> tuple[Any, bool]:
-    """The rows beyond the marker, and whether they are read backwards; a bad one is the start."""
-    try:
-        direction, at, pk = signing.loads(marker, salt="guests")
-    except signing.BadSignature:
-        return guests.order_by("-invited_at", "-id"), False
-    if direction == "before":
-        newer = Q(invited_at__gt=at) | Q(invited_at=at, pk__gt=pk)
-        return guests.filter(newer).order_by("invited_at", "id"), True
-    older = Q(invited_at__lt=at) | Q(invited_at=at, pk__lt=pk)
-    return guests.filter(older).order_by("-invited_at", "-id"), False
-
-
 def guest_page(
     *,
     state: str = "",
     search: str = "",
     marker: str = "",
     user_type: UserType = UserType.GUEST,
-) -> Page:
-    """A page of at most `PAGE` guests; `marker` comes from a page before."""
+) -> Page[DirectoryEntry]:
+    """A page of guests, newest invitation first; `marker` comes from a page before."""
     guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
     guests = guests.annotate(mail=_mail(), landing_name=_landing(), app_names=_apps(), **_roles())
     if search:
         guests = guests.matching(search)
-    ordered, backwards = _from_marker(guests, marker)
-    rows = list(ordered[: PAGE + 1])
-    more, rows = len(rows) > PAGE, rows[:PAGE]
-    if backwards:
-        rows.reverse()
-    has_next, has_previous = (bool(marker), more) if backwards else (more, bool(marker))
-    return Page(
-        rows,
-        next_marker=_marker(rows[-1], "after") if rows and has_next else "",
-        previous_marker=_marker(rows[0], "before") if rows and has_previous else "",
-    )
+    return page_of(guests, by=NEWEST_FIRST, marker=marker)
 
 
 def _rows(entries: DirectoryQuerySet) -> Any:
@@ -199,7 +156,7 @@ def _invited_by(inviter: DirectoryEntry) -> DirectoryQuerySet:
 def invited_by(inviter: DirectoryEntry, *, most: int) -> list[DirectoryEntry]:
     """Whom this person invited, newest first, with what a row shows."""
     entries = _rows(_invited_by(inviter)).annotate(**_roles())
-    return list(entries.order_by("-invited_at", "-id")[:most])
+    return list(entries.order_by(*NEWEST_FIRST)[:most])
 
 
 def count_invited_by(inviter: DirectoryEntry) -> int:
@@ -218,4 +175,4 @@ def find_selected(pks: Iterable[UUID]) -> list[DirectoryEntry]:
     """Those of this tenant, at most a page of them, in the list's order."""
     entries = _rows(DirectoryEntry.objects.present()).annotate(**_roles())
     entries = entries.filter(pk__in=list(pks)[:PAGE])
-    return list(entries.order_by("-invited_at", "-id"))
+    return list(entries.order_by(*NEWEST_FIRST))

@@ -5,16 +5,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from consent import clients
+from consent import applist, clients
 from consent.app_forms import AppForm, AssignForm, LogoForm
 from consent.errors import SecretNotNeededError, TooManySecretsError
-from consent.models import AppVisit, ClientSecret, ClientType, OAuthClient
+from consent.models import ClientSecret, ClientType, OAuthClient
+from invitations import pages
 from invitations.access import Viewer, require
 from invitations.forms import WhoForm, answered
 from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
@@ -22,8 +23,7 @@ from invitations.permissions import Permission
 from invitations.services import apps as services
 from tenants import schema
 
-SHOWN = 200
-VISITS = 20
+PEOPLE, VISITS = "people", "visits"
 
 
 def _client(app_id: UUID) -> OAuthClient:
@@ -46,12 +46,12 @@ def logo_path(app: Any) -> str:
 @require(Permission.SHARE_APPS)
 def apps(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """All shared apps by name, with when somebody last signed in."""
-    found = SharedApp.objects.select_related("client").annotate(last_used=Max("visits__last_at"))
-    rows = [{"app": app, "logo": logo_path(app)} for app in found.order_by("name")[:SHOWN]]
+    page = applist.app_page(request.GET.get("at", ""))
     context = {
         "section": "apps",
         "person": viewer,
-        "rows": rows,
+        "rows": [{"app": app, "logo": logo_path(app)} for app in page.rows],
+        "links": pages.links(page, reverse("consent:apps"), asked={}),
         "may_manage": viewer.may(Permission.MANAGE_APPS),
     }
     return render(request, "consent/apps.html", context)
@@ -180,12 +180,27 @@ def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, 
     return _manage(asked, request.POST, viewer, app, forms)
 
 
+def _asked(request: HttpRequest, app: SharedApp) -> pages.Asked:
+    path = reverse("consent:app", kwargs={"app_id": app.pk})
+    return pages.Asked.of(path, request.GET, PEOPLE, VISITS)
+
+
+def _people(app: SharedApp, asked: pages.Asked) -> dict[str, Any]:
+    """Who is given the app, where the list is read and searched."""
+    page = applist.assignment_page(app, search=asked.search, marker=asked.marker(PEOPLE))
+    number = pages.count(applist.assignments_to(app))
+    return {
+        "given": page.rows,
+        "total": pages.capped(number),
+        "may_search": bool(asked.search) or number > pages.PAGE,
+        "links": asked.links(page, PEOPLE),
+    }
+
+
 def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any) -> HttpResponse:
     app, tenant = client.app, schema.current_tenant()
-    given = AppAssignment.objects.filter(app=app).filter(
-        Q(entry=None) | Q(entry__deleted_at__isnull=True)
-    )
-    visits = AppVisit.objects.filter(app=app).select_related("entry").order_by("-last_at")
+    asked = _asked(request, app)
+    visits = applist.visit_page(app, asked.marker(VISITS))
 
     def absolute(name: str, **arguments: Any) -> str:
         return schema.absolute_url(schema.tenant_path(tenant, name, **arguments))
@@ -202,9 +217,11 @@ def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any
         "most_secrets": ClientSecret.MOST,
         "direct_link": absolute("consent:open_app", app_id=app.pk) if app.home_url else "",
         "discovery_url": absolute("consent:discovery"),
-        "given": given.select_related("entry", "group").order_by("given_at")[:SHOWN],
+        "asked": asked,
+        **_people(app, asked),
         "owners": _owners(app),
-        "visits": visits.exclude(entry__deleted_at__isnull=False)[:VISITS],
+        "visits": visits.rows,
+        "visit_links": asked.links(visits, VISITS),
         "may_manage": viewer.may(Permission.MANAGE_APPS),
         "forms": more.pop("forms", None) or _forms(request),
         **more,
@@ -222,7 +239,7 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     forms = _forms(request)
     if _act(request, viewer, client.app, forms):
         messages.success(request, _("Saved."))
-        return redirect("consent:app", app_id=app_id)
+        return redirect(_asked(request, client.app).url)
     return _page(request, viewer, client, forms=forms, status=HTTPStatus.BAD_REQUEST)
 
 

@@ -1,5 +1,6 @@
 """*My access*: where a person belongs, what they agreed to, and the ways out."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,8 @@ from consent.models import (
     TermsOfUse,
     TermsRecord,
 )
-from consent.panel import PanelApp, apps_by_schema
+from consent.panel import NOTHING, Panel, page_of_apps, panels_of
+from invitations import pages
 from invitations.errors import LastAdministratorError
 from invitations.models import DirectoryEntry
 from tenants import schema
@@ -38,19 +40,21 @@ def _me(request: HttpRequest) -> Account:
     return account
 
 
-def _place(membership: Membership, apps: dict[str, list[PanelApp]] | None = None) -> dict[str, Any]:
+def _place(membership: Membership, panels: Mapping[str, Panel] | None = None) -> dict[str, Any]:
     tenant = membership.tenant
     is_open = tenant.status == TenantStatus.ACTIVE
     is_member = membership.user_type == UserType.MEMBER
-    here = (apps or {}).get(tenant.schema_name, [])
+    panel = (panels or {}).get(tenant.schema_name, NOTHING)
     share_url = schema.tenant_path(tenant, "invitations:share") if is_open else ""
     return {
         "name": tenant.name,
         "domain": tenant.domain,
         "initial": tenant.initial,
         "since": membership.since,
-        "apps": [app for app in here if app.is_open],
-        "share_url": share_url if any(app.is_owned for app in here) else "",
+        "apps": panel.apps,
+        "more_apps": panel.more,
+        "apps_can_be_read": panel.can_be_read,
+        "share_url": share_url if panel.owns_one else "",
         "is_member": is_member,
         "is_open": is_open,
         "leave_url": schema.public_path("leave", slug=tenant.slug),
@@ -78,8 +82,8 @@ def organizations(request: HttpRequest) -> HttpResponse:
     """Every organization this account belongs to, also those that are closed for now."""
     person = _me(request)
     memberships = list(_memberships(person))
-    apps = apps_by_schema(memberships)
-    places = [_place(membership, apps) for membership in memberships]
+    panels = panels_of(memberships)
+    places = [_place(membership, panels) for membership in memberships]
     return render(request, "consent/organizations.html", {"person": person, "places": places})
 
 
@@ -148,8 +152,12 @@ def _details(membership: Membership) -> dict[str, Any]:
 def organization(request: HttpRequest, slug: str) -> HttpResponse:
     """One organization: what it knows, what was accepted when, with the exact text."""
     membership = _membership(request, slug)
-    place = _place(membership, apps_by_schema([membership]))
+    place = _place(membership, panels_of([membership]))
     context = {"person": _me(request), "place": place, **_details(membership)}
+    if place["more_apps"]:
+        page = page_of_apps(membership, request.GET.get("apps", ""))
+        place["apps"] = page.rows
+        context["links"] = pages.links(page, place["url"], name="apps", asked={}, part="#apps")
     return render(request, "consent/organization.html", context)
 
 

@@ -71,6 +71,7 @@ class GroupMember(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["group", "entry"], name="group_member_once"),
         )
+        indexes = (models.Index(fields=["group", "-since", "-id"], name="group_newest_first"),)
 
     def __str__(self) -> str:
         return f"{self.entry_id} in {self.group_id}"
@@ -104,6 +105,7 @@ class AppAssignment(models.Model):
                 name="app_for_entry_or_group",
             ),
         )
+        indexes = (models.Index(fields=["app", "-given_at", "-id"], name="app_newest_first"),)
 
     def __str__(self) -> str:
         return f"{self.app_id} for {self.entry_id or self.group_id}"

@@ -5,19 +5,20 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from invitations import grouplist, pages
 from invitations.access import Viewer, require
 from invitations.forms import GroupForm, WhoForm, answered
 from invitations.models import DirectoryEntry, Group
 from invitations.permissions import Permission
 from invitations.services import apps as services
 
-SHOWN = 200
+PEOPLE = "people"
 
 
 def _group(group_id: UUID) -> Group:
@@ -28,17 +29,25 @@ def _group(group_id: UUID) -> Group:
     return group
 
 
+def _row(group: Any) -> dict[str, Any]:
+    """As the list shows it."""
+    return {
+        "group": group,
+        "people": pages.capped(group.people),
+        "apps": pages.capped(group.apps),
+    }
+
+
 @require_safe
 @require(Permission.SHARE_APPS)
 def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """All groups by name, with how many people and apps each has."""
-    found = Group.objects.annotate(
-        people=Count("members", distinct=True), apps=Count("app_assignments", distinct=True)
-    )
+    page = grouplist.group_page(request.GET.get("at", ""))
     context = {
         "section": "groups",
         "person": viewer,
-        "groups": found.order_by("name")[:SHOWN],
+        "rows": [_row(group) for group in page.rows],
+        "links": pages.links(page, reverse("invitations:groups"), asked={}),
         "may_manage": viewer.may(Permission.MANAGE_APPS),
     }
     return render(request, "invitations/groups.html", context)
@@ -88,7 +97,7 @@ def remove_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpRe
         services.remove_group(group, by=viewer.entry)
         messages.success(request, _("%(name)s is dissolved.") % {"name": group.name})
         return redirect("invitations:groups")
-    people = group.members.count()
+    people = grouplist.members_of(group).count()
     context = {"section": "groups", "person": viewer, "group": group, "people": people}
     return render(request, "invitations/group_remove.html", context)
 
@@ -132,11 +141,27 @@ def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -
     raise Http404
 
 
+def _people(group: Group, asked: pages.Asked) -> dict[str, Any]:
+    """Who is in, where the list is read and searched."""
+    page = grouplist.member_page(group, search=asked.search, marker=asked.marker(PEOPLE))
+    number = pages.count(grouplist.members_of(group))
+    return {
+        "asked": asked,
+        "members": page.rows,
+        "total": pages.capped(number),
+        "may_search": bool(asked.search) or number > pages.PAGE,
+        "links": asked.links(page, PEOPLE),
+    }
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SHARE_APPS)
 def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
     """One group: its people, owners and apps, with what can be changed."""
     found = _group(group_id)
+    asked_for = pages.Asked.of(
+        reverse("invitations:group", kwargs={"group_id": group_id}), request.GET, PEOPLE
+    )
     posted = request.POST if request.method == "POST" else None
     asked = posted.get("do", "") if posted else ""
     forms = {
@@ -145,14 +170,12 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
     }
     if posted is not None and _act(posted, viewer, found, forms):
         messages.success(request, _("Saved."))
-        return redirect("invitations:group", group_id=found.pk)
-    people = DirectoryEntry.objects.present().filter(groups__group=found)
+        return redirect(asked_for.url)
     context = {
         "section": "groups",
         "person": viewer,
         "group": found,
-        "people": people.order_by("display_name", "address")[:SHOWN],
-        "total": people.count(),
+        **_people(found, asked_for),
         "owners": _owners(found),
         "apps": found.app_assignments.select_related("app").order_by("app__name"),
         "member_form": forms["member"],

@@ -11,14 +11,15 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from invitations import guestlist
+from invitations import guestlist, pages
 from invitations.access import Viewer, require
 from invitations.actions import ACTIONS, Action
-from invitations.auditlog import describe
+from invitations.auditlog import timeline
 from invitations.errors import (
     AddressTakenError,
     FieldError,
@@ -53,7 +54,7 @@ from invitations.rows import GuestRow
 from invitations.services import directory
 from invitations.services.manage import resend_invitation, revoke_invitation
 
-HISTORY = 50
+INVITATIONS, TIMELINE = "invitations", "timeline"
 
 REFUSALS: dict[type[InvitationError], Any] = {
     NotOneselfError: lambda: _("Somebody else has to do this: it is about yourself."),
@@ -80,9 +81,21 @@ def _name(row: GuestRow) -> str:
     return row.display_name or row.address
 
 
-def _invitations(entry: DirectoryEntry) -> list[Invitation]:
+def _invitations(entry: DirectoryEntry, marker: str) -> pages.Page[Invitation]:
     sent = Invitation.objects.with_clock().filter(entry=entry).select_related("invited_by")
-    return list(sent.order_by("-created_at")[:HISTORY])
+    return pages.page_of(sent, by=("-created_at", "-id"), marker=marker)
+
+
+def _history(entry: DirectoryEntry, asked: pages.Asked) -> dict[str, Any]:
+    """Their invitations and their time line, each with pages of its own."""
+    invitations = _invitations(entry, asked.marker(INVITATIONS))
+    events = timeline(entry, asked.marker(TIMELINE))
+    return {
+        "invitations": invitations.rows,
+        "invitation_links": asked.links(invitations, INVITATIONS),
+        "events": events.rows,
+        "event_links": asked.links(events, TIMELINE),
+    }
 
 
 def _apps(entry: DirectoryEntry) -> list[dict[str, Any]]:
@@ -97,6 +110,7 @@ def _apps(entry: DirectoryEntry) -> list[dict[str, Any]]:
 def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """State, addresses, sponsors, roles, invitations and the time line; acts as links."""
     row = _row(entry_id)
+    path = reverse("invitations:guest", kwargs={"entry_id": entry_id})
     may = [action for action in ACTIONS.values() if action.is_for(viewer, row)]
     context = {
         "section": "guests",
@@ -106,8 +120,7 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
         "apps": _apps(row.entry),
         "aliases": [alias.address for alias in row.entry.aliases.all()],
         "sponsors": list(row.entry.sponsors.all()),
-        "invitations": _invitations(row.entry),
-        "events": describe(row.entry, limit=HISTORY),
+        **_history(row.entry, pages.Asked.of(path, request.GET, INVITATIONS, TIMELINE)),
         "acts": [(row.act_url(action.name), action) for action in may],
         "may_invite": viewer.may(Permission.INVITE_GUESTS),
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
@@ -291,11 +304,13 @@ def contacts(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if posted is not None and _add_contact(form, viewer):
         messages.success(request, _("Saved."))
         return redirect("invitations:contacts")
+    page = pages.page_of(Contact.objects.all(), by=("address",), marker=request.GET.get("at", ""))
     context = {
         "section": "contacts",
         "person": viewer,
         "form": form,
-        "contacts": Contact.objects.order_by("address")[:500],
+        "contacts": page.rows,
+        "links": pages.links(page, reverse("invitations:contacts"), asked={}),
     }
     status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "invitations/contacts.html", context, status=status)

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from invitations import guestlist, redemption
+from invitations import guestlist, pages, redemption
 from invitations.access import Viewer, require
 from invitations.errors import (
     FieldError,
@@ -46,9 +45,7 @@ def _guest(entry_id: UUID) -> GuestRow:
 
 
 def _page_url(**asked: str) -> str:
-    query = urlencode({name: value for name, value in asked.items() if value})
-    path = schema.tenant_path(schema.current_tenant(), "invitations:guests")
-    return f"{path}?{query}" if query else path
+    return pages.url_of(schema.tenant_path(schema.current_tenant(), "invitations:guests"), asked)
 
 
 def _tabs(counts: dict[str, int], current: str, members: str) -> list[dict[str, Any]]:
@@ -57,7 +54,7 @@ def _tabs(counts: dict[str, int], current: str, members: str) -> list[dict[str, 
         {
             "key": key,
             "label": label,
-            "count_label": guestlist.capped(counts[key]),
+            "count_label": pages.capped(counts[key]),
             "url": _page_url(type=members, state=key),
             "is_current": key == current,
         }
@@ -80,17 +77,14 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     state = request.GET.get("state", "")
     if state not in {"", guestlist.ATTENTION, *guestlist.STATES}:
         raise Http404
-    query = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    query = pages.search_text(request.GET.get("q", ""))
     kind = UserType.MEMBER if request.GET.get("type") == "members" else UserType.GUEST
     members = "members" if kind == UserType.MEMBER else ""
     page = guestlist.guest_page(
         state=state, search=query, marker=request.GET.get("at", ""), user_type=kind
     )
     counts = guestlist.count_guests(kind)
-
-    def beyond(marker: str) -> str:
-        return _page_url(type=members, state=state, q=query, at=marker) if marker else ""
-
+    asked = {"type": members, "state": state, "q": query}
     context = {
         "section": "guests",
         "person": viewer,
@@ -98,18 +92,15 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
         "may_manage_guests": viewer.may(Permission.MANAGE_GUESTS),
         "may_manage_roles": viewer.may(Permission.MANAGE_ROLES),
-        "guests": [GuestRow(entry) for entry in page.guests],
+        "guests": [GuestRow(entry) for entry in page.rows],
         "counts": _tabs(counts, state, members),
         "members": members,
         "guests_url": _page_url(),
         "members_url": _page_url(type="members"),
         "state": state,
         "query": query,
-        "total_label": guestlist.capped(counts[""]),
-        "page": {
-            "next_url": beyond(page.next_marker),
-            "previous_url": beyond(page.previous_marker),
-        },
+        "total_label": pages.capped(counts[""]),
+        "links": pages.links(page, _page_url(), asked=asked),
         "attention": _attention(counts),
         "invite_url": schema.tenant_path(schema.current_tenant(), "invitations:invite"),
         # Deleted guests are reached from the list's tabs alone: they can be restored.

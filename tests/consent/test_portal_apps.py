@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from PIL import Image
 
 from consent.models import ClientSecret, ClientType, OAuthClient
@@ -25,6 +26,7 @@ from invitations.services import apps as services
 from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
+from tests.browserless import prove_again
 from tests.conftest import Invite, Place, add_second_factor
 from tests.rows import checksum
 
@@ -416,37 +418,6 @@ def test_a_logo_is_shown_and_taken_away(
         assert SharedApp.objects.get(pk=app_id).logo_hash == ""
 
 
-def test_the_list_and_an_app_cost_the_same_with_many(
-    at: At, alice: Account, contoso: Tenant, rooms: App, statements: Any
-) -> None:
-    admin, app_id = at(alice), rooms.client.app_id
-
-    def cost(name: str, **kwargs: Any) -> int:
-        with statements() as counted:
-            assert admin.get(name, **kwargs).status_code == 200
-        return len(counted.sql)
-
-    pages: list[tuple[str, dict[str, Any], int]] = [
-        ("consent:apps", {}, 5),
-        ("consent:app", {"app_id": app_id}, 10),
-        ("invitations:groups", {}, 5),
-        ("invitations:group", {"group_id": make_group(contoso, "First").pk}, 9),
-    ]
-    admin.get("consent:apps")
-    before = [cost(name, **kwargs) for name, kwargs, _most in pages]
-    assert all(spent <= most for spent, (_n, _k, most) in zip(before, pages, strict=True)), before
-    for number in range(12):
-        make_app(contoso, name=f"App {number}")
-        group = make_group(contoso, f"Group {number}")
-        with schema.in_tenant(contoso):
-            entry = DirectoryEntry.objects.create(address=f"p{number}@northwind.example")
-            services.assign(rooms.client.app, to=entry, by=None)
-            services.assign(rooms.client.app, to=group, by=None)
-            first = Group.objects.get(name="First")
-            services.add_to_group(first, entry=entry, by=None)
-    assert [cost(name, **kwargs) for name, kwargs, _most in pages] == before
-
-
 # --- Groups --------------------------------------------------------------------------------------
 
 
@@ -609,3 +580,38 @@ def test_my_access_costs_the_same_with_more_organizations_and_apps(
         make_app(contoso, name=f"App {number}")
         make_app(fabrikam, name=f"App {number}")
     assert cost() == before <= 6
+
+
+def break_apps(tenant: Tenant) -> None:
+    """Take the table of shared apps away, as a restore that went wrong would."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER TABLE "{tenant.schema_name}".invitations_sharedapp RENAME TO gone')
+
+
+def test_a_broken_organization_takes_nothing_from_the_others(
+    at: At, gita: Account, contoso: Tenant, fabrikam: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    """N06: its place says so; the apps next door are there, and so are the ways out of both."""
+    insider(contoso, gita, kind="Guest")
+    insider(fabrikam, gita, kind="Guest")
+    make_app(contoso, name="Drawings")
+    make_app(fabrikam, name="Ledger")
+    person = at(gita)
+    prove_again(person)
+    break_apps(contoso)
+    answer = person.client.get("/organizations/")
+    assert answer.status_code == 200
+    assert ">Ledger<" in text(answer)
+    assert "The apps of Contoso cannot be shown at the moment" in text(answer)
+    assert "The apps of Fabrikam" not in text(answer)
+    assert "the apps of contoso cannot be read" in caplog.text
+    healthy = text(person.client.get("/organizations/fabrikam/"))
+    assert ">Ledger<" in healthy
+    assert "cannot be shown" not in healthy
+    assert "cannot be shown" in text(person.client.get("/organizations/contoso/"))
+    for slug in ("fabrikam", "contoso"):
+        leave = f"/organizations/{slug}/leave/"
+        assert leave in text(person.client.get(f"/organizations/{slug}/"))
+        assert person.client.get(leave).status_code == 200
+        assert person.client.post(leave)["Location"] == "/organizations/"
+    assert not Membership.objects.filter(account=gita).exists()
