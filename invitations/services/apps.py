@@ -2,24 +2,22 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from psycopg.errors import UniqueViolation
 
 from invitations import audit
-from invitations.errors import FieldError, OwnersError, RedirectUrlError
+from invitations.errors import FieldError, RedirectUrlError
 from invitations.models import (
     AppAssignment,
     AppLogo,
-    AppOwner,
     AuditAction,
     DirectoryEntry,
     Group,
     GroupMember,
-    GroupOwner,
     SharedApp,
     WhoMayEnter,
 )
@@ -35,7 +33,7 @@ from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
 LONGEST_DESCRIPTION = 200
-MOST_OWNERS = 10
+NAMED_ONCE = frozenset({"app_name_once", "group_name_once"})
 
 
 def clean_name(text: str) -> str:
@@ -65,12 +63,16 @@ def _clean_home(url: str) -> tuple[str, str]:
         raise FieldError("home_url", "redirect") from error
 
 
-def _save_new(row: SharedApp | Group) -> None:
+def _save_named(row: SharedApp | Group) -> None:
+    """Save it under its name; `FieldError` for one that another has."""
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError as error:
-        raise FieldError("name", "exists") from error
+        broken = error.__cause__
+        if isinstance(broken, UniqueViolation) and broken.diag.constraint_name in NAMED_ONCE:
+            raise FieldError("name", "exists") from error
+        raise
 
 
 def void_sign_ins(entries: Q) -> None:
@@ -96,7 +98,7 @@ def add_app(
         home_origin=origin,
         who_may_enter=who_may_enter,
     )
-    _save_new(app)
+    _save_named(app)
     audit.record(AuditAction.APP_ADDED, actor=by, app=str(app.pk))
     return app
 
@@ -120,7 +122,7 @@ def change_app(
     locked.name, locked.description = clean_name(name), clean_description(description)
     locked.home_url, locked.home_origin = url, origin
     locked.who_may_enter = who_may_enter
-    _save_new(locked)
+    _save_named(locked)
     audit.record(
         AuditAction.APP_CHANGED, actor=by, app=str(app.pk), who_may_enter=str(who_may_enter)
     )
@@ -138,49 +140,13 @@ def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
 def set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry | None) -> None:
     """Show this picture instead of the initial, None for the initial; raises `FieldError`."""
     png = clean_logo(upload) if upload else b""
+    app.refresh_from_db(from_queryset=SharedApp.objects.select_for_update())
     AppLogo.objects.filter(app=app).delete()
     if png:
         AppLogo.objects.create(app=app, png=png)
     app.logo_hash = hashlib.sha256(png).hexdigest() if png else ""
     app.save(update_fields=["logo_hash"])
     audit.record(AuditAction.APP_CHANGED, actor=by, app=str(app.pk), logo=bool(png))
-
-
-def _check_owners(chosen: set[UUID], before: set[UUID]) -> None:
-    """Who is an owner already may stay one, whatever happened since."""
-    fit = DirectoryEntry.objects.present().filter(
-        pk__in=chosen - before, enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
-    if len(chosen) > MOST_OWNERS or fit.count() != len(chosen - before):
-        raise OwnersError
-
-
-@transaction.atomic
-def set_owners(
-    thing: SharedApp | Group, *, owners: Iterable[DirectoryEntry], by: DirectoryEntry | None
-) -> None:
-    """Exactly these people answer for an app or group, and may invite to it.
-
-    Raises `OwnersError` for more than ten, or for somebody new who is not in.
-    """
-    is_app = isinstance(thing, SharedApp)
-    model: Any = AppOwner if is_app else GroupOwner
-    relation = "app" if is_app else "group"
-    rows = model.objects.filter(**{relation: thing})
-    chosen = {owner.pk for owner in owners}
-    told: dict[str, Any] = {relation: str(thing.pk)}
-    before = set(rows.values_list("entry_id", flat=True))
-    _check_owners(chosen, before)
-    rows.exclude(entry_id__in=chosen).delete()
-    model.objects.bulk_create(
-        [model(entry_id=pk, **{relation: thing}) for pk in chosen - before], ignore_conflicts=True
-    )
-    audit.record(
-        AuditAction.APP_OWNERS_CHANGED if is_app else AuditAction.GROUP_OWNERS_CHANGED,
-        actor=by,
-        owners=sorted(str(pk) for pk in chosen),
-        **told,
-    )
 
 
 def _clean_roles(roles: Iterable[str]) -> list[str]:
@@ -268,7 +234,7 @@ def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
 def add_group(*, name: str, by: DirectoryEntry | None, description: str = "") -> Group:
     """A group to give apps to; raises `FieldError` for `name` and `description`."""
     group = Group(name=clean_name(name), description=clean_description(description))
-    _save_new(group)
+    _save_named(group)
     audit.record(AuditAction.GROUP_ADDED, actor=by, group=str(group.pk))
     return group
 
@@ -278,8 +244,9 @@ def change_group(
     group: Group, *, name: str, by: DirectoryEntry | None, description: str = ""
 ) -> None:
     """Raises `FieldError` for `name` and `description`."""
-    group.name, group.description = clean_name(name), clean_description(description)
-    _save_new(group)
+    locked = Group.objects.select_for_update().get(pk=group.pk)
+    locked.name, locked.description = clean_name(name), clean_description(description)
+    _save_named(locked)
     audit.record(AuditAction.GROUP_CHANGED, actor=by, group=str(group.pk))
 
 

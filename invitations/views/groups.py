@@ -16,6 +16,7 @@ from invitations.forms import GroupForm, WhoForm, answered
 from invitations.models import DirectoryEntry, Group
 from invitations.permissions import Permission
 from invitations.services import apps as services
+from invitations.services.owners import add_owner, take_owner
 
 SHOWN = 200
 
@@ -119,15 +120,11 @@ def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -
         return True
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
-    owners = _owners(group)
     if asked == "add_owner":
         form = forms["owner"]
-        return answered(
-            form, lambda: services.set_owners(group, owners=[*owners, form.find()], by=by)
-        )
+        return answered(form, lambda: add_owner(group, owner=form.find(), by=by))
     if asked == "take_owner":
-        rest = [owner for owner in owners if owner != _someone(posted)]
-        services.set_owners(group, owners=rest, by=by)
+        take_owner(group, owner=_someone(posted), by=by)
         return True
     raise Http404
 

@@ -22,6 +22,7 @@ from invitations.models import (
 )
 from invitations.permissions import Role
 from invitations.services import apps as services
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
@@ -380,7 +381,8 @@ def test_an_owner_who_was_blocked_does_not_stand_in_the_way(
 ) -> None:
     owners = [insider(contoso, gita), insider(contoso, sam)]
     with schema.in_tenant(contoso):
-        services.set_owners(rooms.client.app, owners=owners, by=None)
+        for owner in owners:
+            add_owner(rooms.client.app, owner=owner, by=None)
         DirectoryEntry.objects.filter(pk=owners[0].pk).update(enabled=False)
     data = {"do": "take_owner", "entry": str(owners[1].pk)}
     answer = at(alice).post("consent:app", data, app_id=rooms.client.app_id)
@@ -515,7 +517,7 @@ def test_a_guest_inviter_gives_only_what_is_theirs(
     own, other = make_app(contoso, name="Drawings"), make_app(contoso, name="Design library")
     foreign = make_app(fabrikam, name="Ledger")
     with schema.in_tenant(contoso):
-        services.set_owners(own.client.app, owners=[entry], by=None)
+        add_owner(own.client.app, owner=entry, by=None)
     person = at(gita)
     page = text(person.get("invitations:invite"))
     assert "Drawings" in page
@@ -586,7 +588,7 @@ def test_owners_find_the_page_to_invite_from(at: At, gita: Account, contoso: Ten
     share = person.path("invitations:share")
     assert share not in text(person.client.get("/organizations/"))
     with schema.in_tenant(contoso):
-        services.set_owners(app.client.app, owners=[entry], by=None)
+        add_owner(app.client.app, owner=entry, by=None)
     page = text(person.client.get("/organizations/"))
     assert share in page
     assert ">Project room<" not in page

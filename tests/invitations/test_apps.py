@@ -20,7 +20,6 @@ from invitations.errors import (
 from invitations.models import (
     AppAssignment,
     AppLogo,
-    AppOwner,
     AuditAction,
     AuditEvent,
     DirectoryEntry,
@@ -40,6 +39,7 @@ from invitations.services.directory import delete_entry
 from invitations.services.invite import invite_guest
 from invitations.services.logos import LARGEST_UPLOAD, SIDE, clean_logo
 from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
+from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants import schema
@@ -161,7 +161,9 @@ def test_an_app_without_its_audit_row_is_no_app(
     """R05's rule for every change: the row and the words about it stand or fall together."""
     entry, group = someone("one"), services.add_group(name="Builders", by=None)
     app = services.add_app(name="Drawings", by=None)
-    assigned = services.assign(services.add_app(name="Ledger", by=None), to=entry, by=None)
+    owned = services.add_app(name="Ledger", by=None)
+    assigned = services.assign(owned, to=entry, by=None)
+    add_owner(owned, owner=entry, by=None)
     before = checksum(here)
 
     def fail(*_args: Any, **_kwargs: Any) -> None:
@@ -172,8 +174,9 @@ def test_an_app_without_its_audit_row_is_no_app(
         lambda: services.add_app(name="New", by=None),
         lambda: services.change_app(app, name="Other", by=None),
         lambda: services.remove_app(app, by=None),
-        lambda: services.set_owners(app, owners=[entry], by=None),
-        lambda: services.set_owners(group, owners=[entry], by=None),
+        lambda: add_owner(app, owner=entry, by=None),
+        lambda: take_owner(owned, owner=entry, by=None),
+        lambda: add_owner(group, owner=entry, by=None),
         lambda: services.assign(app, to=entry, by=None),
         lambda: services.unassign(assigned, by=None),
         lambda: services.add_group(name="New", by=None),
@@ -202,6 +205,13 @@ def test_the_database_knows_the_rules_too(rooms: SharedApp, builders: Group) -> 
             bad()
 
 
+def test_only_a_taken_name_is_called_so(here: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another broken promise to the database is a mistake of ours, not of who chose the name."""
+    monkeypatch.setattr(services, "_clean_home", lambda _url: ("ftp://x", ""))
+    with pytest.raises(IntegrityError, match="app_home_is_https"), transaction.atomic():
+        services.add_app(name="Drawings", by=None)
+
+
 # --- Owners --------------------------------------------------------------------------------------
 
 
@@ -217,16 +227,31 @@ def test_owners_are_at_most_ten_who_are_in(
     with schema.in_tenant(fabrikam):
         foreign = DirectoryEntry.objects.get(address="frank@fabrikam.example")
     for thing in (rooms, builders):
-        services.set_owners(thing, owners=many[:10], by=None)
-        for bad in (many, [out[0]], [many[0], out[1]], [foreign]):
+        for bad in (*out, foreign):
             with pytest.raises(OwnersError):
-                services.set_owners(thing, owners=bad, by=None)
-        assert thing.owners.count() == 10
-        services.set_owners(thing, owners=[many[10]], by=None)
-        assert [owner.entry for owner in thing.owners.all()] == [many[10]]
-    delete_entry(entry=many[10], by=None)
-    services.set_owners(rooms, owners=[many[10], many[0]], by=None)
-    assert AppOwner.objects.filter(app=rooms).count() == 2
+                add_owner(thing, owner=bad, by=None)
+        for owner in (*many[:MOST_OWNERS], many[0]):
+            add_owner(thing, owner=owner, by=None)
+        with pytest.raises(OwnersError):
+            add_owner(thing, owner=many[10], by=None)
+        assert [owner.entry for owner in thing.owners.order_by("entry__address")] == many[:10]
+        take_owner(thing, owner=many[10], by=None)
+    delete_entry(entry=many[0], by=None)
+    for thing in (rooms, builders):
+        take_owner(thing, owner=many[0], by=None)
+        add_owner(thing, owner=many[10], by=None)
+        assert thing.owners.count() == MOST_OWNERS
+
+
+def test_a_change_of_owners_is_written_down_once(rooms: SharedApp) -> None:
+    """D02: who owns it from now on; what changed nothing is no row."""
+    one, two = someone("one"), someone("two")
+    before = len(actions())
+    for act in (add_owner, add_owner, take_owner, take_owner):
+        act(rooms, owner=one, by=two)
+    rows = AuditEvent.objects.filter(number__gt=before).order_by("number")
+    assert [row.detail["owners"] for row in rows] == [[str(one.pk)], []]
+    assert {row.actor_id for row in rows} == {two.pk}
 
 
 # --- Who has what --------------------------------------------------------------------------------
@@ -467,7 +492,7 @@ def test_five_levels_by_five_ways(
     """P03: inviting, resending, correcting, a mail that was queued, a link that was sent."""
     roles, kind = PEOPLE[who]
     inviter = someone("inviter", *roles, kind=kind)
-    services.set_owners(rooms, owners=[inviter], by=None)
+    add_owner(rooms, owner=inviter, by=None)
     policy(who_may_invite=WhoMayInvite.EVERYONE)
     asked: dict[str, Any] = {"invited_by": inviter, "apps": [rooms]}
     one, two, three, four = (
@@ -517,7 +542,7 @@ def test_who_may_share_what(
     own_app = services.add_app(name="Drawings", by=None)
     own_group = services.add_group(name="Roofers", by=None)
     for thing in (own_app, own_group):
-        services.set_owners(thing, owners=[inviter], by=None)
+        add_owner(thing, owner=inviter, by=None)
     names = iter(range(99))
 
     def ask(**asked: Any) -> str:
@@ -534,9 +559,9 @@ def test_who_may_share_what(
 def test_who_owns_no_more_resends_no_more(rooms: SharedApp, smtp: SmtpSink) -> None:
     """P04: what comes along is checked again, also when a queued mail is about to leave."""
     mara = someone("mara")
-    services.set_owners(rooms, owners=[mara], by=None)
+    add_owner(rooms, owner=mara, by=None)
     invitation = invite_guest(email="new@tailspin.example", invited_by=mara, apps=[rooms])
-    services.set_owners(rooms, owners=[], by=None)
+    take_owner(rooms, owner=mara, by=None)
     with pytest.raises(SharingNotAllowedError):
         resend_invitation(entry=invitation.entry, by=mara)
     deliver_due_mail()

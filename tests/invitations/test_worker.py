@@ -16,6 +16,7 @@ from invitations.models import (
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, MailKind, OutgoingMail, Tenant
 from tests.apps import App, make_app
@@ -30,7 +31,7 @@ def owned(tenant: Tenant, entry: DirectoryEntry, name: str = "Drawings") -> App:
     """An app of this person's."""
     app = make_app(tenant, name=name)
     with schema.in_tenant(tenant):
-        services.set_owners(app.client.app, owners=[entry], by=None)
+        add_owner(app.client.app, owner=entry, by=None)
     return app
 
 
@@ -61,7 +62,7 @@ def test_a_member_invites_to_an_app_of_their_own(
     make_app(contoso, name="Ledger view")
     group = make_group(contoso)
     with schema.in_tenant(contoso):
-        services.set_owners(group, owners=[mara], by=None)
+        add_owner(group, owner=mara, by=None)
     before = checksum(fabrikam)
     person = at(sam)
     page = text(person.get("invitations:share"))
@@ -236,7 +237,7 @@ def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
     person = at(sam)
     person.post("invitations:share", asked(drawings, gita.email))
     with schema.in_tenant(contoso):
-        services.set_owners(group, owners=[mara], by=None)
+        add_owner(group, owner=mara, by=None)
         guest = DirectoryEntry.objects.get(address=gita.email)
         DirectoryEntry.objects.filter(pk=guest.pk).update(
             account=gita, external_user_state="Accepted"
