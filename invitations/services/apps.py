@@ -1,7 +1,8 @@
 """Shared apps and groups: what they are, who owns them, who may enter."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -75,6 +76,22 @@ def _save_named(row: SharedApp | Group) -> None:
         raise
 
 
+def _told_of(app: SharedApp, sign_in: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an app is from now on, as the audit log keeps it: replayed, it is the app (D02)."""
+    about = {
+        "app": str(app.pk),
+        "name": app.name,
+        "home_url": app.home_url,
+        "description": app.description,
+        "who_may_enter": str(app.who_may_enter),
+    }
+    return about | dict(sign_in or {})
+
+
+def _told_of_group(group: Group) -> dict[str, Any]:
+    return {"group": str(group.pk), "name": group.name, "description": group.description}
+
+
 def void_sign_ins(entries: Q) -> None:
     """Whatever apps were given for these entries before is dead from now on (O07)."""
     DirectoryEntry.objects.filter(entries).update(sign_in_valid_from=Now())
@@ -88,8 +105,13 @@ def add_app(
     home_url: str = "",
     description: str = "",
     who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+    sign_in: Mapping[str, Any] | None = None,
 ) -> SharedApp:
-    """Share an app; raises `FieldError` for `name`, `description`, `home_url`."""
+    """Share an app; raises `FieldError` for `name`, `description`, `home_url`.
+
+    `sign_in` is how it signs people in, where somebody registers that along with it: it is
+    written down in the same row.
+    """
     url, origin = _clean_home(home_url)
     app = SharedApp(
         name=clean_name(name),
@@ -99,7 +121,7 @@ def add_app(
         who_may_enter=who_may_enter,
     )
     _save_named(app)
-    audit.record(AuditAction.APP_ADDED, actor=by, app=str(app.pk))
+    audit.record(AuditAction.APP_ADDED, actor=by, **_told_of(app, sign_in))
     return app
 
 
@@ -112,8 +134,9 @@ def change_app(
     home_url: str = "",
     description: str = "",
     who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+    sign_in: Mapping[str, Any] | None = None,
 ) -> SharedApp:
-    """Change what people see of it, and who may enter; raises `FieldError`.
+    """Change what people see of it, and who may enter; raises `FieldError`. `sign_in` is as above.
 
     Who loses access by it is refused at the next request: every token is checked where it is used.
     """
@@ -123,16 +146,14 @@ def change_app(
     locked.home_url, locked.home_origin = url, origin
     locked.who_may_enter = who_may_enter
     _save_named(locked)
-    audit.record(
-        AuditAction.APP_CHANGED, actor=by, app=str(app.pk), who_may_enter=str(who_may_enter)
-    )
+    audit.record(AuditAction.APP_CHANGED, actor=by, **_told_of(locked, sign_in))
     return locked
 
 
 @transaction.atomic
 def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
     """Share it no longer: its client, secrets and tokens go with it."""
-    audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk))
+    audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk), name=app.name)
     app.delete()
 
 
@@ -146,7 +167,9 @@ def set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry | None)
         AppLogo.objects.create(app=app, png=png)
     app.logo_hash = hashlib.sha256(png).hexdigest() if png else ""
     app.save(update_fields=["logo_hash"])
-    audit.record(AuditAction.APP_CHANGED, actor=by, app=str(app.pk), logo=bool(png))
+    audit.record(
+        AuditAction.APP_CHANGED, actor=by, app=str(app.pk), name=app.name, logo=app.logo_hash
+    )
 
 
 def _clean_roles(roles: Iterable[str]) -> list[str]:
@@ -207,6 +230,7 @@ def assign(
         actor=by,
         entry=person,
         app=str(app.pk),
+        name=app.name,
         group=group,
         roles=assignment.roles,
     )
@@ -226,6 +250,7 @@ def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
         actor=by,
         entry=assignment.entry,
         app=str(assignment.app_id),
+        name=assignment.app.name,
         group=str(assignment.group_id) if assignment.group_id else None,
     )
 
@@ -235,7 +260,7 @@ def add_group(*, name: str, by: DirectoryEntry | None, description: str = "") ->
     """A group to give apps to; raises `FieldError` for `name` and `description`."""
     group = Group(name=clean_name(name), description=clean_description(description))
     _save_named(group)
-    audit.record(AuditAction.GROUP_ADDED, actor=by, group=str(group.pk))
+    audit.record(AuditAction.GROUP_ADDED, actor=by, **_told_of_group(group))
     return group
 
 
@@ -247,14 +272,14 @@ def change_group(
     locked = Group.objects.select_for_update().get(pk=group.pk)
     locked.name, locked.description = clean_name(name), clean_description(description)
     _save_named(locked)
-    audit.record(AuditAction.GROUP_CHANGED, actor=by, group=str(group.pk))
+    audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of_group(locked))
 
 
 @transaction.atomic
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
     void_sign_ins(Q(pk__in=GroupMember.objects.filter(group=group).values("entry")))
-    audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk))
+    audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk), name=group.name)
     group.delete()
 
 
@@ -266,7 +291,8 @@ def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | No
     if made:
         if _can_be_told(entry) and apps_of_group(group).exists():
             _tell(member.pk)
-        audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, group=str(group.pk))
+        told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
+        audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, **told)
 
 
 @transaction.atomic
@@ -274,4 +300,5 @@ def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry |
     """Take somebody out, with the apps that the group gave them."""
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
         void_sign_ins(Q(pk=entry.pk))
-        audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, group=str(group.pk))
+        told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
+        audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, **told)
