@@ -26,6 +26,7 @@ from invitations.models.assignment import apps_of_group
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
+from invitations.services.sharing import strike
 from invitations.states import ExternalUserState
 from tenants import schema
 from tenants.mail import outbox
@@ -244,6 +245,8 @@ def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
     if assignment.group_id:
         whom = Q(groups__group_id=assignment.group_id)
     void_sign_ins(Q(pk__in=DirectoryEntry.objects.filter(whom).values("pk")))
+    if assignment.entry:
+        strike(assignment.entry, apps=[assignment.app])
     assignment.delete()
     audit.record(
         AuditAction.APP_UNASSIGNED,
@@ -299,6 +302,7 @@ def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | No
 def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     """Take somebody out, with the apps that the group gave them."""
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
+        strike(entry, groups=[group])
         void_sign_ins(Q(pk=entry.pk))
         told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
         audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, **told)

@@ -28,7 +28,13 @@ from invitations.models import (
 from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
-from invitations.services.sharing import check_domain, check_inviting, give_along, take_back
+from invitations.services.sharing import (
+    check_domain,
+    check_inviting,
+    give_along,
+    take_back,
+    told_of,
+)
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.addresses import AddressError, canonical_address
@@ -208,8 +214,7 @@ def invite_guest(
         invitation=invitation,
         user_type=user_type,
         mail=send_mail,
-        apps=[str(app.pk) for app in apps],
-        groups=[str(group.pk) for group in groups],
+        **told_of({"apps": apps, "groups": groups}),
     )
     announce(invitation)
     return invitation

@@ -1,6 +1,6 @@
 """Who may invite, whom, and to what: the tenant's policy and the owners of apps and groups."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -94,37 +94,52 @@ def is_within_policy(invitation: Invitation, policy: TenantPolicy) -> bool:
 
 
 def brought_by(invitation: Invitation) -> dict[str, Any]:
-    """`apps` and `groups` that come along with an invitation."""
-    return {
-        "apps": SharedApp.objects.filter(assignments__given_with=invitation),
-        "groups": Group.objects.filter(members__given_with=invitation),
-    }
+    """`apps` and `groups` that an invitation offers, as far as they still exist."""
+    return {"apps": list(invitation.apps.all()), "groups": list(invitation.groups.all())}
+
+
+def told_of(offered: Mapping[str, Iterable[Model]]) -> dict[str, Any]:
+    """What is offered, as the audit log keeps it."""
+    return {name: [str(each.pk) for each in things] for name, things in offered.items()}
 
 
 def give_along(
     invitation: Invitation, *, apps: Iterable[SharedApp], groups: Iterable[Group]
 ) -> None:
-    """Give the invitation's guest what it names; what they had already stays as it was."""
+    """Offer these with a new invitation: its guest has them now; what they had stays as it was."""
+    apps, groups = list(apps), list(groups)
+    if apps:
+        invitation.apps.add(*apps)
+    if groups:
+        invitation.groups.add(*groups)
+    entry = {"entry_id": invitation.entry_id, "given_with": invitation}
     AppAssignment.objects.bulk_create(
-        [
-            AppAssignment(app=app, entry_id=invitation.entry_id, given_with=invitation)
-            for app in apps
-        ],
-        ignore_conflicts=True,
+        [AppAssignment(app=app, **entry) for app in apps], ignore_conflicts=True
     )
     GroupMember.objects.bulk_create(
-        [
-            GroupMember(group=group, entry_id=invitation.entry_id, given_with=invitation)
-            for group in groups
-        ],
-        ignore_conflicts=True,
+        [GroupMember(group=group, **entry) for group in groups], ignore_conflicts=True
     )
 
 
-def hand_on(previous: Invitation, invitation: Invitation) -> None:
-    """What came along with one invitation comes along with the one in its place."""
+def hand_on(previous: Invitation, invitation: Invitation) -> dict[str, Any]:
+    """The same offer with the invitation in its place, given again where it was taken back.
+
+    The answer is `apps` and `groups` that are offered.
+    """
+    offered = brought_by(previous)
     for model in (AppAssignment, GroupMember):
         model.objects.filter(given_with=previous).update(given_with=invitation)
+    give_along(invitation, **offered)
+    return offered
+
+
+def strike(
+    entry: DirectoryEntry, *, apps: Iterable[SharedApp] = (), groups: Iterable[Group] = ()
+) -> None:
+    """What is taken from somebody is not offered to them any more: sending an old invitation
+    again does not bring it back."""
+    Invitation.apps.through.objects.filter(invitation__entry=entry, sharedapp__in=apps).delete()
+    Invitation.groups.through.objects.filter(invitation__entry=entry, group__in=groups).delete()
 
 
 def take_back(invitation: Invitation) -> None:
@@ -134,6 +149,8 @@ def take_back(invitation: Invitation) -> None:
 
 
 def forget_access(entry: DirectoryEntry) -> None:
-    """Somebody is gone for good: nothing is given to them or owned by them any more."""
+    """Somebody is gone for good: nothing is given to them, offered to them or owned by them."""
     for model in (AppAssignment, AppOwner, GroupMember, GroupOwner):
         model.objects.filter(entry=entry).delete()
+    for offers in (Invitation.apps.through, Invitation.groups.through):
+        offers.objects.filter(invitation__entry=entry).delete()

@@ -2,9 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, transaction
 from PIL import Image
 
@@ -40,6 +42,7 @@ from invitations.services.invite import invite_guest
 from invitations.services.logos import LARGEST_UPLOAD, SIDE, clean_logo
 from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
 from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
+from invitations.services.sharing import forget_access
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants import schema
@@ -449,6 +452,102 @@ def test_what_somebody_had_before_stays_when_the_invitation_goes(rooms: SharedAp
     again = invite_guest(email="new@tailspin.example", invited_by=admin, apps=[rooms])
     revoke_invitation(entry=again.entry, by=admin)
     assert opens(again.entry) == {"Project room"}
+
+
+def test_a_revoked_invitation_that_is_sent_again_brings_the_same(
+    rooms: SharedApp, builders: Group
+) -> None:
+    """What was taken back with it is given again, also at a corrected address; of what was
+    offered only what still exists."""
+    admin = someone("admin", Role.ADMINISTRATOR)
+    gone = services.add_app(name="Drawings", by=None)
+    both: dict[str, Any] = {"apps": [rooms, gone], "groups": [builders]}
+    entry = invite_guest(email="new@tailspin.example", invited_by=admin, **both).entry
+
+    def has() -> tuple[set[str], bool]:
+        return opens(entry), GroupMember.objects.filter(entry=entry).exists()
+
+    again: list[Callable[[], Invitation]] = [
+        lambda: resend_invitation(entry=entry, by=admin),
+        lambda: correct_address(entry=entry, address="right@tailspin.example", by=admin),
+        lambda: resend_invitation(entry=entry, by=admin),
+    ]
+    for send in again:
+        revoke_invitation(entry=entry, by=admin)
+        assert has() == (set(), False)
+        invitation = send()
+        assert has() == ({"Project room", "Drawings"}, True)
+        assert set(AppAssignment.objects.values_list("given_with", flat=True)) == {invitation.pk}
+        told = AuditEvent.objects.order_by("-number")[0].detail
+        assert set(told["apps"]) == {str(rooms.pk), str(gone.pk)}
+        assert told["groups"] == [str(builders.pk)]
+    revoke_invitation(entry=entry, by=admin)
+    services.remove_app(gone, by=admin)
+    services.remove_group(builders, by=admin)
+    resend_invitation(entry=entry, by=admin)
+    assert has() == ({"Project room"}, False)
+
+
+def test_who_owns_it_no_more_does_not_send_it_again(rooms: SharedApp, builders: Group) -> None:
+    """P04: an ended invitation asks for what it offered, not for what is left of it."""
+    mara = someone("mara")
+    for thing in (rooms, builders):
+        add_owner(thing, owner=mara, by=None)
+    both: dict[str, Any] = {"apps": [rooms], "groups": [builders]}
+    entry = invite_guest(email="new@tailspin.example", invited_by=mara, **both).entry
+    revoke_invitation(entry=entry, by=mara)
+    take_owner(rooms, owner=mara, by=None)
+    acts: list[Callable[[], object]] = [
+        lambda: resend_invitation(entry=entry, by=mara),
+        lambda: correct_address(entry=entry, address="right@tailspin.example", by=mara),
+    ]
+    for send in acts:
+        with pytest.raises(SharingNotAllowedError), transaction.atomic():
+            send()
+    assert opens(entry) == set()
+    add_owner(rooms, owner=mara, by=None)
+    resend_invitation(entry=entry, by=mara)
+    assert opens(entry) == {"Project room"}
+
+
+def test_what_was_taken_from_somebody_does_not_come_back_with_the_invitation(
+    rooms: SharedApp, builders: Group
+) -> None:
+    """An administrator's no outlasts the offer, however often it is revoked and sent again."""
+    admin = someone("admin", Role.ADMINISTRATOR)
+    drawings = services.add_app(name="Drawings", by=None)
+    both: dict[str, Any] = {"apps": [rooms, drawings], "groups": [builders]}
+    entry = invite_guest(email="new@tailspin.example", invited_by=admin, **both).entry
+    set_access(entry=entry, apps=[drawings], groups=[], by=admin)
+    for is_ended in (False, True):
+        if is_ended:
+            revoke_invitation(entry=entry, by=admin)
+        resend_invitation(entry=entry, by=admin)
+        assert opens(entry) == {"Drawings"}
+        assert not GroupMember.objects.filter(entry=entry).exists()
+
+
+def test_who_left_finds_nothing_in_an_old_invitation(rooms: SharedApp) -> None:
+    """R05: what was given went with the guest, and so did the offer of it."""
+    admin = someone("admin", Role.ADMINISTRATOR)
+    entry = invite_guest(email="new@tailspin.example", invited_by=admin, apps=[rooms]).entry
+    forget_access(entry)
+    resend_invitation(entry=entry, by=admin)
+    assert opens(entry) == set()
+
+
+def test_invitations_of_before_offer_what_came_with_them(rooms: SharedApp, builders: Group) -> None:
+    """The migration's way from what was given to what is offered."""
+    both: dict[str, Any] = {"apps": [rooms], "groups": [builders]}
+    invitation = invite_guest(email="new@tailspin.example", invited_by=None, **both)
+    bare = invite_guest(email="bare@tailspin.example", invited_by=None)
+    services.assign(rooms, to=bare.entry, by=None)
+    for offers in (invitation.apps, invitation.groups):
+        offers.clear()
+    migration = import_module("invitations.migrations.0011_fill_offers")
+    migration.fill_offers(apps, None)
+    assert (invitation.apps.get(), invitation.groups.get()) == (rooms, builders)
+    assert not bare.apps.exists()
 
 
 # --- Who may (P03, P04) --------------------------------------------------------------------------

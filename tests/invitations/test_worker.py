@@ -229,6 +229,29 @@ def test_ones_own_invitations_and_nobody_elses(
     assert "not possible any more" in text(person.client.post(path, follow=True))
 
 
+def test_an_owner_sends_an_ended_invitation_again(
+    at: At, sam: Account, drawings: App, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """Ended by mistake: both ways back are open, and bring the app (P04 asks for the offer)."""
+    owned(fabrikam, insider(fabrikam, sam))
+    before = checksum(fabrikam)
+    person = at(sam)
+    person.post("invitations:share", asked(drawings, "mine@northwind.example"))
+    with schema.in_tenant(contoso):
+        one = {"entry_id": DirectoryEntry.objects.get(address="mine@northwind.example").pk}
+    corrected = {"email": "corrected@northwind.example"}
+    for name, data in (("share_resend", {}), ("share_correct", corrected)):
+        assert person.post("invitations:share_end", **one).status_code == 302
+        with schema.in_tenant(contoso):
+            assert not AppAssignment.objects.exists()
+        assert person.post(f"invitations:{name}", data, **one).status_code == 302
+        with schema.in_tenant(contoso):
+            assert AppAssignment.objects.get().given_with == Invitation.objects.open().get()
+    with schema.in_tenant(contoso):
+        assert Invitation.objects.open().get().address == corrected["email"]
+    assert checksum(fabrikam) == before
+
+
 def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
     at: At, sam: Account, gita: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant
 ) -> None:
