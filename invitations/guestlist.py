@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from invitations.models import DirectoryEntry, LandingPage, RoleAssignment, SharedApp
 from invitations.models.directory import DirectoryQuerySet
+from invitations.models.offer import policy_facts
 from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
@@ -149,7 +150,7 @@ def guest_page(
 ) -> Page:
     """A page of at most `PAGE` guests; `marker` comes from a page before."""
     guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
-    guests = guests.annotate(mail=_mail(), landing_name=_landing(), app_names=_apps(), **_roles())
+    guests = guests.annotate(**_shown(), **_roles())
     if search:
         guests = guests.matching(search)
     ordered, backwards = _from_marker(guests, marker)
@@ -165,8 +166,18 @@ def guest_page(
     )
 
 
+def _shown() -> dict[str, Any]:
+    """What a row shows beside its state."""
+    return {
+        "mail": _mail(),
+        "landing_name": _landing(),
+        "app_names": _apps(),
+        **policy_facts("invitation__"),
+    }
+
+
 def _rows(entries: DirectoryQuerySet) -> Any:
-    rows = _with_state(entries).annotate(mail=_mail(), landing_name=_landing(), app_names=_apps())
+    rows = _with_state(entries).annotate(**_shown())
     return rows.select_related("invitation", "invitation__invited_by")
 
 

@@ -26,11 +26,10 @@ from invitations.models import (
     Notice,
     NoticeKind,
     SharedApp,
-    TenantPolicy,
 )
 from invitations.models.assignment import apps_of_group, with_apps
+from invitations.models.offer import is_within_policy, policy_facts
 from invitations.redirects import host_of
-from invitations.services.sharing import is_within_policy
 from tenants import schema
 from tenants.addresses import unicode_address
 from tenants.mail import blocks
@@ -144,13 +143,14 @@ def _compose(
 def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     invitation = (
         with_apps(Invitation.objects.with_clock().with_landing())
+        .annotate(**policy_facts())
         .select_related("entry", "invited_by")
         .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
         .first()
     )
     if invitation is None or not invitation.is_live:
         return None
-    if not is_within_policy(invitation, TenantPolicy.objects.get()):
+    if not is_within_policy(invitation, invitation.facts):
         return None
     stem = "reminder" if mail.kind == MailKind.REMINDER else "invitation"
     with translation.override(invitation.language):

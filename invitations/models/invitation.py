@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -76,6 +76,7 @@ class Invitation(models.Model):
     may_land = False
     landing_name: str | None = None
     app_names: Sequence[str] = ()
+    facts: Mapping[str, Any]
 
     objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -25,6 +25,8 @@ from invitations.models import (
     Sponsorship,
     TenantPolicy,
 )
+from invitations.models.invitation import InvitationQuerySet
+from invitations.models.offer import is_within_policy, policy_facts
 from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
@@ -231,19 +233,25 @@ def clean_language(language: str) -> str:
 AGAIN_AFTER = timedelta(minutes=10)
 
 
-def has_open_offer(address: str) -> bool:
-    """Whether the direct link could redeem something for who proves this canonical address."""
+def _acceptable(address: str) -> InvitationQuerySet:
+    """What is open for this canonical address, with what the policy asks of it."""
     return (
         Invitation.objects.open()
         .filter(
             address=address,
-            entry__address=address,
             expires_at__gt=Now(),
             entry__deleted_at__isnull=True,
             entry__enabled=True,
         )
-        .exists()
+        .select_related("entry", "invited_by")
+        .annotate(**policy_facts())
     )
+
+
+def has_open_offer(address: str) -> bool:
+    """Whether the direct link could redeem something for who proves this canonical address."""
+    offers = _acceptable(address).filter(entry__address=address)
+    return any(is_within_policy(each, each.facts) for each in offers)
 
 
 @transaction.atomic
@@ -257,17 +265,7 @@ def mail_again(*, address: str) -> None:
         canonical = canonical_address(address)
     except AddressError:
         return
-    invitation = (
-        Invitation.objects.open()
-        .select_related("entry")
-        .filter(
-            address=canonical,
-            expires_at__gt=Now(),
-            entry__deleted_at__isnull=True,
-            entry__enabled=True,
-        )
-        .first()
-    )
+    invitation = _acceptable(canonical).first()
     recent = OutgoingMail.objects.filter(
         kind=MailKind.INVITATION, created_at__gt=Now() - AGAIN_AFTER
     )

@@ -18,7 +18,7 @@ from invitations.models import (
     SharedApp,
     TenantPolicy,
 )
-from invitations.permissions import Permission, may_invite, permissions_of
+from invitations.permissions import may_offer, may_share
 from tenants.models import UserType
 
 
@@ -39,32 +39,29 @@ def check_inviting(
 ) -> None:
     """Raise unless `inviter` may invite to exactly these; None is the operator, who may.
 
+    The same is asked of an invitation that is written already (`models.offer`).
+
     `InvitingNotAllowedError` where role or policy say no (P03), `SharingNotAllowedError` for what
     is not theirs to share (P04).
     """
     if inviter is None:
         return
-    roles = _roles(inviter)
+    apps, groups, roles = list(apps), list(groups), _roles(inviter)
     is_member = inviter.user_type == UserType.MEMBER
-    if not inviter.enabled or not may_invite(
-        policy.who_may_invite, roles=roles, is_member=is_member
+    if not inviter.enabled or not may_offer(
+        policy.who_may_invite, roles=roles, is_member=is_member, brings=bool(apps or groups)
     ):
         raise InvitingNotAllowedError
-    apps, groups, rights = list(apps), list(groups), permissions_of(roles)
-    if Permission.INVITE_GUESTS not in rights and not apps and not groups:
-        raise InvitingNotAllowedError
-    if Permission.SHARE_APPS not in rights:
-        check_owned(inviter, apps=apps, groups=groups)
+    # What is asked of one's own things is not asked of who may share everything.
+    if not may_share(roles, brings_strange=True) and _has_strange(inviter, apps, groups):
+        raise SharingNotAllowedError
 
 
-def check_owned(
-    entry: DirectoryEntry, *, apps: Iterable[SharedApp], groups: Iterable[Group]
-) -> None:
-    """Raise `SharingNotAllowedError` unless all of these are this person's (P04)."""
+def _has_strange(entry: DirectoryEntry, apps: Iterable[SharedApp], groups: Iterable[Group]) -> bool:
+    """Whether one of these is not this person's own."""
     own_apps = AppOwner.objects.filter(entry=entry).values_list("app_id", flat=True)
     own_groups = GroupOwner.objects.filter(entry=entry).values_list("group_id", flat=True)
-    if _strange(apps, own_apps) or _strange(groups, own_groups):
-        raise SharingNotAllowedError
+    return _strange(apps, own_apps) or _strange(groups, own_groups)
 
 
 def check_domain(address: str, policy: TenantPolicy) -> None:
@@ -81,16 +78,6 @@ def own_apps(entry: DirectoryEntry) -> QuerySet[SharedApp]:
 def own_groups(entry: DirectoryEntry) -> QuerySet[Group]:
     """The groups that this person answers for."""
     return Group.objects.filter(owners__entry=entry)
-
-
-def is_within_policy(invitation: Invitation, policy: TenantPolicy) -> bool:
-    """Whether an invitation that is already written may still leave (P03)."""
-    try:
-        check_domain(invitation.address, policy)
-        check_inviting(invitation.invited_by, policy, **brought_by(invitation))
-    except (FieldError, InvitingNotAllowedError, SharingNotAllowedError):
-        return False
-    return True
 
 
 def brought_by(invitation: Invitation) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from PIL import Image
 
-from invitations import audit, redemption
+from invitations import audit, guestlist, redemption
 from invitations.errors import (
     FieldError,
     InvitationError,
@@ -35,10 +36,11 @@ from invitations.models import (
 )
 from invitations.models.assignment import apps_open_to
 from invitations.permissions import Role, WhoMayInvite
+from invitations.rows import GuestRow
 from invitations.services import apps as services
 from invitations.services.access import set_access
-from invitations.services.directory import delete_entry
-from invitations.services.invite import invite_guest
+from invitations.services.directory import delete_entry, set_roles
+from invitations.services.invite import has_open_offer, invite_guest
 from invitations.services.logos import LARGEST_UPLOAD, SIDE, clean_logo
 from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
 from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
@@ -47,7 +49,7 @@ from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants import schema
 from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant, UserType
-from tests.conftest import Invite, Place
+from tests.conftest import Invite, Place, make_account
 from tests.rows import checksum
 from tests.smtp import SmtpSink
 
@@ -583,21 +585,32 @@ def outcome(act: Callable[[], object]) -> str:
     return "done"
 
 
+def can_redeem(invitation: Invitation | None, **asked: Any) -> bool:
+    """By its mailed link, or by the direct link of an account."""
+    try:
+        redemption.find(Ticket(invitation.pk, invitation.serial) if invitation else None, **asked)
+    except TicketInvalidError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("who", PEOPLE)
 def test_five_levels_by_five_ways(
     rooms: SharedApp, smtp: SmtpSink, who: str, level: WhoMayInvite
 ) -> None:
-    """P03: inviting, resending, correcting, a mail that was queued, a link that was sent."""
+    """P03: inviting, resending, correcting, a mail that was queued, a link that was sent; and the
+    direct link, which nobody sent."""
     roles, kind = PEOPLE[who]
     inviter = someone("inviter", *roles, kind=kind)
     add_owner(rooms, owner=inviter, by=None)
     policy(who_may_invite=WhoMayInvite.EVERYONE)
     asked: dict[str, Any] = {"invited_by": inviter, "apps": [rooms]}
-    one, two, three, four = (
+    one, two, three, four, five = (
         invite_guest(email=f"{name}@tailspin.example", **asked)
-        for name in ("one", "two", "three", "four")
+        for name in ("one", "two", "three", "four", "five")
     )
+    guest = make_account(five.address)
     OutgoingMail.objects.exclude(about=four.pk).update(state=MailState.ACCEPTED)
     policy(who_may_invite=level)
     allowed = LEVELS.index(level) >= LEVELS.index(FROM[who])
@@ -606,12 +619,9 @@ def test_five_levels_by_five_ways(
     assert outcome(lambda: resend_invitation(entry=one.entry, by=inviter)) == expected
     corrected: dict[str, Any] = {"address": "right@tailspin.example", "by": inviter}
     assert outcome(lambda: correct_address(entry=two.entry, **corrected)) == expected
-    ticket = Ticket(three.pk, three.serial)
-    if allowed:
-        assert redemption.find(ticket).pk == three.pk
-    else:
-        with pytest.raises(TicketInvalidError):
-            redemption.find(ticket)
+    assert can_redeem(three) is allowed
+    assert can_redeem(None, account=guest) is allowed
+    assert has_open_offer(five.address) is allowed
     deliver_due_mail()
     sent = {recipient for mail in smtp.mails for recipient in mail.recipients}
     assert ("four@tailspin.example" in sent) is allowed
@@ -667,6 +677,49 @@ def test_who_owns_no_more_resends_no_more(rooms: SharedApp, smtp: SmtpSink) -> N
     assert not smtp.mails
 
 
+@pytest.mark.parametrize("way", ["demoted", "blocked", "owner of it no more", "no group any more"])
+def test_one_rule_at_sending_and_at_redemption(
+    rooms: SharedApp, builders: Group, smtp: SmtpSink, way: str
+) -> None:
+    """P03, P04, P05: what would not leave any more is not redeemed either, and the other way
+    round; given back, everything works again."""
+    mara = someone("mara", Role.GUEST_INVITER)
+    for thing in (rooms, builders):
+        add_owner(thing, owner=mara, by=None)
+    policy(who_may_invite=WhoMayInvite.INVITERS)
+    both: dict[str, Any] = {"apps": [rooms], "groups": [builders]}
+    invitation = invite_guest(email="new@tailspin.example", invited_by=mara, **both)
+    guest = make_account(invitation.address)
+
+    def works() -> set[bool]:
+        OutgoingMail.objects.filter(about=invitation.pk).update(
+            state=MailState.QUEUED, due_at=Now()
+        )
+        sent = len(smtp.mails)
+        deliver_due_mail()
+        found = guestlist.find_entry(invitation.entry_id)
+        assert found
+        return {
+            len(smtp.mails) > sent,
+            can_redeem(invitation),
+            can_redeem(None, account=guest),
+            has_open_offer(invitation.address),
+            not GuestRow(found).policy_note,
+        }
+
+    assert works() == {True}
+    if way == "demoted":
+        set_roles(entry=mara, roles=[], by=None)
+    elif way == "blocked":
+        DirectoryEntry.objects.filter(pk=mara.pk).update(enabled=False)
+    else:
+        take_owner(rooms if "owner" in way else builders, owner=mara, by=None)
+    assert works() == {False}
+    set_roles(entry=mara, roles=[Role.ADMINISTRATOR], by=None)
+    DirectoryEntry.objects.filter(pk=mara.pk).update(enabled=True)
+    assert works() == {True}
+
+
 def test_the_blocked_invite_nobody(rooms: SharedApp) -> None:
     """P05 for inviters."""
     admin = someone("admin", Role.ADMINISTRATOR, enabled=False)
@@ -696,8 +749,9 @@ def test_a_list_of_domains_counts_everywhere(
         assert (caught.value.field, caught.value.reason) == ("email", "domain")
     deliver_due_mail()
     assert [mail.recipients for mail in smtp.mails] == [["one@northwind.example"]]
-    assert redemption.find(Ticket(good.pk, good.serial)).pk == good.pk
-    with pytest.raises(TicketInvalidError):
-        redemption.find(Ticket(bad.pk, bad.serial))
-    invite_guest(email="operator@tailspin.example", invited_by=None)
+    assert (can_redeem(good), can_redeem(bad)) == (True, False)
+    assert (has_open_offer(good.address), has_open_offer(bad.address)) == (True, False)
+    assert can_redeem(invite_guest(email="operator@tailspin.example", invited_by=None))
+    deliver_due_mail()
+    assert smtp.mails[-1].recipients == ["operator@tailspin.example"]
     correct_address(entry=bad.entry, address="right@northwind.example", by=admin)

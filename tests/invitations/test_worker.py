@@ -16,7 +16,7 @@ from invitations.models import (
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
-from invitations.services.owners import add_owner
+from invitations.services.owners import add_owner, take_owner
 from tenants import schema
 from tenants.models import Account, MailKind, OutgoingMail, Tenant
 from tests.apps import App, make_app
@@ -186,6 +186,32 @@ def test_the_policy_decides_who_may(
     assert answers == ([200, 302, 302, 302] if allowed else [403] * 4)
     with schema.in_tenant(contoso):
         assert DirectoryEntry.objects.filter(address="new@northwind.example").exists() == allowed
+
+
+def test_a_dead_link_is_called_dead_where_the_inviter_looks(
+    at: At, sam: Account, alice: Account, drawings: App, contoso: Tenant
+) -> None:
+    """P03: the policy changed meanwhile; nobody has to wonder why the guest cannot come in."""
+    person, admin = at(sam), at(alice)
+    person.post("invitations:share", asked(drawings, "mine@northwind.example"))
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.get(address="mine@northwind.example")
+
+    def said() -> list[bool]:
+        pages = [
+            person.get("invitations:share"),
+            admin.get("invitations:guests"),
+            admin.get("invitations:guest", entry_id=entry.pk),
+        ]
+        return ["Not within the invitation policy" in text(page) for page in pages]
+
+    assert said() == [False] * 3
+    set_policy(contoso, domain_rule="deny", domains=["northwind.example"])
+    assert said() == [True] * 3
+    set_policy(contoso, domain_rule="any", domains=[])
+    with schema.in_tenant(contoso):
+        take_owner(drawings.client.app, owner=DirectoryEntry.objects.get(account=sam), by=None)
+    assert said() == [True] * 3
 
 
 def test_ones_own_invitations_and_nobody_elses(
