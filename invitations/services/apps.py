@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from psycopg.errors import UniqueViolation
 
@@ -22,7 +22,7 @@ from invitations.models import (
     SharedApp,
     WhoMayEnter,
 )
-from invitations.models.assignment import apps_of_group
+from invitations.models.assignment import apps_of_group, apps_open_to, assignments_of
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
@@ -183,6 +183,8 @@ def _clean_roles(roles: Iterable[str]) -> list[str]:
 
 def _tell(*given: UUID) -> None:
     """Promise "access given" about these assignments to people, or memberships of groups."""
+    if not given:
+        return
     tenant = schema.current_tenant()
     outbox.promise_mails(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=given)
     outbox.wake()
@@ -192,15 +194,27 @@ def _can_be_told(entry: DirectoryEntry) -> bool:
     return entry.is_accepted and bool(entry.address)
 
 
-def _tell_members(app: SharedApp, group: Group) -> None:
-    """Everybody in the group who is in the directory already."""
+def _newcomers(app: SharedApp, group: Group) -> list[UUID]:
+    """Whose membership of the group opens the app to them, of those who are in the directory.
+
+    Asked before the group has it: who could enter before is told nothing.
+    """
+    if not app.home_url or app.who_may_enter == WhoMayEnter.EVERYBODY:
+        return []
     inside = GroupMember.objects.filter(
+        ~Exists(assignments_of(OuterRef("entry_id"), app.pk)),
         group=group,
         entry__deleted_at__isnull=True,
         entry__external_user_state=ExternalUserState.ACCEPTED,
     ).exclude(entry__address="")
-    if app.home_url:
-        _tell(*inside.values_list("pk", flat=True))
+    return list(inside.values_list("pk", flat=True))
+
+
+def _gains(entry: DirectoryEntry, apps: QuerySet[SharedApp]) -> bool:
+    """Whether one of these apps is new to somebody who can be told, and can be opened."""
+    if not _can_be_told(entry):
+        return False
+    return apps.exclude(home_url="").exclude(pk__in=apps_open_to(entry.pk).values("pk")).exists()
 
 
 @transaction.atomic
@@ -211,28 +225,27 @@ def assign(
     by: DirectoryEntry | None,
     roles: Iterable[str] = (),
 ) -> AppAssignment:
-    """Let a person or group into an app. Whoever is in already is mailed about it, unless it is a
-    service that nobody opens.
+    """Let a person or group into an app. Whoever is in the directory is mailed about it, unless
+    it was open to them before, or is a service that nobody opens.
 
     Assigning again replaces the roles. Raises `FieldError` for `roles`.
     """
-    whom = {"entry": to} if isinstance(to, DirectoryEntry) else {"group": to}
+    person = to if isinstance(to, DirectoryEntry) else None
+    whom: dict[str, Any] = {"entry": to} if person else {"group": to}
+    newcomers = _newcomers(app, to) if isinstance(to, Group) else []
+    gains = person is not None and _gains(person, SharedApp.objects.filter(pk=app.pk))
     assignment, made = AppAssignment.objects.update_or_create(
         app=app, **whom, defaults={"roles": _clean_roles(roles)}
     )
-    person = to if isinstance(to, DirectoryEntry) else None
-    group = str(to.pk) if isinstance(to, Group) else None
-    if made and person and app.home_url and _can_be_told(person):
-        _tell(assignment.pk)
-    if made and isinstance(to, Group):
-        _tell_members(app, to)
+    if made:
+        _tell(*([assignment.pk] if gains else newcomers))
     audit.record(
         AuditAction.APP_ASSIGNED,
         actor=by,
         entry=person,
         app=str(app.pk),
         name=app.name,
-        group=group,
+        group=None if person else str(to.pk),
         roles=assignment.roles,
     )
     return assignment
@@ -288,11 +301,14 @@ def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
 
 @transaction.atomic
 def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    """Take somebody in, with the apps of the group, and mail who is in the directory already about
-    them; nothing happens to who is in the group already."""
+    """Take somebody in, with the apps of the group; nothing happens to who is in already.
+
+    Whoever is in the directory is mailed about it when one of the apps is new to them.
+    """
+    gains = _gains(entry, apps_of_group(group))
     member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
     if made:
-        if _can_be_told(entry) and apps_of_group(group).exists():
+        if gains:
             _tell(member.pk)
         told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
         audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, **told)

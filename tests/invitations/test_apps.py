@@ -48,6 +48,7 @@ from invitations.services.sharing import forget_access
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants import schema
+from tenants.mail import blocks
 from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant, UserType
 from tests.conftest import Invite, Place, make_account
 from tests.rows import checksum
@@ -324,6 +325,57 @@ def test_who_gets_an_app_by_a_group_is_mailed_too(
         for part in ("plain", "html"):
             assert f"/o/contoso/open/{rooms.pk}/" in mail.part(part)
             assert "Night job" not in mail.part(part)
+
+
+def test_nobody_is_mailed_about_what_was_open_to_them_before(
+    rooms: SharedApp, builders: Group, here: Tenant
+) -> None:
+    """Directly what a group gave, by a group what was given directly, and what is everybody's."""
+    lobby = services.add_app(
+        name="Lobby", home_url=HOME, who_may_enter=WhoMayEnter.EVERYBODY, by=None
+    )
+    roofers = services.add_group(name="Roofers", by=None)
+    direct, grouped, new = (someone(name) for name in ("direct", "grouped", "new"))
+    services.assign(rooms, to=builders, by=None)
+    services.assign(rooms, to=direct, by=None)
+    services.add_to_group(builders, entry=grouped, by=None)
+    assert len(given_mails()) == 2
+    services.assign(rooms, to=grouped, by=None)
+    services.add_to_group(builders, entry=direct, by=None)
+    for to in (direct, builders):
+        services.assign(lobby, to=to, by=None)
+    for entry in (direct, grouped):
+        services.add_to_group(roofers, entry=entry, by=None)
+    assert len(given_mails()) == 2
+    services.add_to_group(roofers, entry=new, by=None)
+    services.assign(rooms, to=roofers, by=None)
+    (told,) = GroupMember.objects.filter(entry=new).values_list("pk")
+    assert given_mails()[2:] == [told]
+    services.assign(services.add_app(name="D", home_url=HOME, by=None), to=roofers, by=None)
+    assert len(given_mails()) == 6
+
+
+def test_never_again_holds_for_mail_about_apps_too(
+    rooms: SharedApp, builders: Group, here: Tenant, fabrikam: Tenant, smtp: SmtpSink
+) -> None:
+    """M10: said before or after the promise, of this tenant or of all, directly or by a group; next
+    door's block is not ours."""
+    people = [someone(f"p{number}") for number in range(5)]
+    blocks.block(tenant=here, address=people[0].address)
+    services.assign(rooms, to=builders, by=None)
+    for entry in people[:3]:
+        services.assign(rooms, to=entry, by=None)
+    for entry in people[3:]:
+        services.add_to_group(builders, entry=entry, by=None)
+    blocks.block(tenant=None, address=people[1].address)
+    blocks.block(tenant=fabrikam, address=people[2].address)
+    blocks.block(tenant=here, address=people[3].address)
+    deliver_due_mail()
+    sent = [mail.recipients for mail in smtp.mails]
+    assert sorted(sent) == [[people[2].address], [people[4].address]]
+    held = OutgoingMail.objects.filter(kind=MailKind.ACCESS_GIVEN, state=MailState.HELD)
+    assert held.count() == 3
+    assert opens(people[0]) == opens(people[3]) == {"Project room"}
 
 
 def test_groups_give_apps_and_take_them(rooms: SharedApp, builders: Group) -> None:

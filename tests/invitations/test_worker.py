@@ -13,6 +13,7 @@ from invitations.models import (
     Invitation,
     Sponsorship,
     TenantPolicy,
+    WhoMayEnter,
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
@@ -29,7 +30,7 @@ At = Callable[..., Place]
 
 def owned(tenant: Tenant, entry: DirectoryEntry, name: str = "Drawings") -> App:
     """An app of this person's."""
-    app = make_app(tenant, name=name)
+    app = make_app(tenant, name=name, who_may_enter=WhoMayEnter.ASSIGNED)
     with schema.in_tenant(tenant):
         add_owner(app.client.app, owner=entry, by=None)
     return app
