@@ -19,6 +19,7 @@ from invitations.models import (
     DirectoryEntry,
     Group,
     GroupMember,
+    Invitation,
     SharedApp,
     WhoMayEnter,
 )
@@ -224,18 +225,21 @@ def assign(
     to: DirectoryEntry | Group,
     by: DirectoryEntry | None,
     roles: Iterable[str] = (),
+    given_with: Invitation | None = None,
 ) -> AppAssignment:
     """Let a person or group into an app. Whoever is in the directory is mailed about it, unless
     it was open to them before, or is a service that nobody opens.
 
-    Assigning again replaces the roles. Raises `FieldError` for `roles`.
+    Assigning again replaces the roles. `given_with` is an open invitation that it goes with when
+    that is revoked. Raises `FieldError` for `roles`.
     """
     person = to if isinstance(to, DirectoryEntry) else None
     whom: dict[str, Any] = {"entry": to} if person else {"group": to}
     newcomers = _newcomers(app, to) if isinstance(to, Group) else []
     gains = person is not None and _gains(person, SharedApp.objects.filter(pk=app.pk))
+    now = {"roles": _clean_roles(roles)}
     assignment, made = AppAssignment.objects.update_or_create(
-        app=app, **whom, defaults={"roles": _clean_roles(roles)}
+        app=app, **whom, defaults=now, create_defaults=now | {"given_with": given_with}
     )
     if made:
         _tell(*([assignment.pk] if gains else newcomers))
@@ -300,13 +304,22 @@ def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
 
 
 @transaction.atomic
-def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+def add_to_group(
+    group: Group,
+    *,
+    entry: DirectoryEntry,
+    by: DirectoryEntry | None,
+    given_with: Invitation | None = None,
+) -> None:
     """Take somebody in, with the apps of the group; nothing happens to who is in already.
 
     Whoever is in the directory is mailed about it when one of the apps is new to them.
+    `given_with` is as above.
     """
     gains = _gains(entry, apps_of_group(group))
-    member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
+    member, made = GroupMember.objects.get_or_create(
+        group=group, entry=entry, defaults={"given_with": given_with}
+    )
     if made:
         if gains:
             _tell(member.pk)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from invitations.access import Viewer, require
 from invitations.forms import GroupForm, WhoForm, answered
 from invitations.models import DirectoryEntry, Group
+from invitations.models.assignment import number_of, people_of_group
 from invitations.permissions import Permission
 from invitations.services import apps as services
 from invitations.services.owners import add_owner, take_owner
@@ -34,7 +35,7 @@ def _group(group_id: UUID) -> Group:
 def groups(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """All groups by name, with how many people and apps each has."""
     found = Group.objects.annotate(
-        people=Count("members", distinct=True), apps=Count("app_assignments", distinct=True)
+        people=number_of(people_of_group(OuterRef("pk"))), apps=Count("app_assignments")
     )
     context = {
         "section": "groups",
@@ -89,7 +90,7 @@ def remove_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpRe
         services.remove_group(group, by=viewer.entry)
         messages.success(request, _("%(name)s is dissolved.") % {"name": group.name})
         return redirect("invitations:groups")
-    people = group.members.count()
+    people = people_of_group(group.pk).count()
     context = {"section": "groups", "person": viewer, "group": group, "people": people}
     return render(request, "invitations/group_remove.html", context)
 
@@ -143,7 +144,7 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
     if posted is not None and _act(posted, viewer, found, forms):
         messages.success(request, _("Saved."))
         return redirect("invitations:group", group_id=found.pk)
-    people = DirectoryEntry.objects.present().filter(groups__group=found)
+    people = people_of_group(found.pk)
     context = {
         "section": "groups",
         "person": viewer,

@@ -22,6 +22,7 @@ from invitations.models import (
 )
 from invitations.permissions import Role
 from invitations.services import apps as services
+from invitations.services.directory import delete_entry
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
@@ -480,6 +481,24 @@ def test_a_group_from_its_making_to_its_end(
     assert admin.post("invitations:remove_group", **kwargs).status_code == 302
     with schema.in_tenant(contoso):
         assert not Group.objects.exists()
+
+
+def test_the_list_of_groups_counts_who_is_there(
+    at: At, alice: Account, gita: Account, sam: Account, contoso: Tenant, rooms: App
+) -> None:
+    """Who is deleted is not; neither on the page that asks before dissolving."""
+    group = make_group(contoso)
+    people = [insider(contoso, account) for account in (gita, sam)]
+    with schema.in_tenant(contoso):
+        for app in (rooms, make_app(contoso, name="Drawings")):
+            services.assign(app.client.app, to=group, by=None)
+        for entry in people:
+            services.add_to_group(group, entry=entry, by=None)
+        delete_entry(entry=people[0], by=None)
+    admin = at(alice)
+    page = text(admin.get("invitations:groups"))
+    assert re.findall(r'data-label="(?:People|Apps)">(\d+)<', page) == ["1", "2"]
+    assert admin.get("invitations:remove_group", group_id=group.pk).context["people"] == 1
 
 
 # --- Guests --------------------------------------------------------------------------------------
