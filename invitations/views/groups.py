@@ -99,10 +99,10 @@ def _owners(group: Group) -> list[DirectoryEntry]:
     return list(DirectoryEntry.objects.filter(groups_owned__group=group).order_by("address"))
 
 
-def _someone(posted: Any) -> DirectoryEntry:
-    """Who a button is about; 404 for anything else."""
+def _someone(posted: Any, **of: Any) -> DirectoryEntry:
+    """Who a button is about, of this group; 404 for anybody else (N01)."""
     try:
-        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", ""))).first()
+        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", "")), **of).first()
     except ValueError as error:
         raise Http404 from error
     if entry is None:
@@ -117,7 +117,8 @@ def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -
         form = forms["member"]
         return answered(form, lambda: services.add_to_group(group, entry=form.find(), by=by))
     if asked == "take":
-        services.take_from_group(group, entry=_someone(posted), by=by)
+        inside = _someone(posted, groups__group=group)
+        services.take_from_group(group, entry=inside, by=by)
         return True
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
@@ -125,7 +126,7 @@ def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -
         form = forms["owner"]
         return answered(form, lambda: add_owner(group, owner=form.find(), by=by))
     if asked == "take_owner":
-        take_owner(group, owner=_someone(posted), by=by)
+        take_owner(group, owner=_someone(posted, groups_owned__group=group), by=by)
         return True
     raise Http404
 
