@@ -19,7 +19,7 @@ from consent.models import (
 )
 from consent.uris import check_uri
 from invitations import audit
-from invitations.models import AuditAction, DirectoryEntry
+from invitations.models import AuditAction, DirectoryEntry, SharedApp
 from invitations.services.apps import add_app, change_app
 
 SECRET_BYTES = 32
@@ -93,20 +93,22 @@ def add_secret(client: OAuthClient, *, by: DirectoryEntry | None) -> str:
         raise TooManySecretsError
     secret = secrets.token_urlsafe(SECRET_BYTES)
     row = ClientSecret.objects.create(client=locked, digest=digest(secret), hint=secret[:4])
-    _record_secret(AuditAction.APP_SECRET_ADDED, row, by)
+    _record_secret(AuditAction.APP_SECRET_ADDED, locked.app, secret=str(row.pk), by=by)
     return secret
 
 
 @transaction.atomic
 def remove_secret(row: ClientSecret, *, by: DirectoryEntry | None) -> None:
     """From the next request on it opens nothing."""
-    _record_secret(AuditAction.APP_SECRET_REMOVED, row, by)
+    app, secret = row.client.app, str(row.pk)
     row.delete()
+    _record_secret(AuditAction.APP_SECRET_REMOVED, app, secret=secret, by=by)
 
 
-def _record_secret(action: AuditAction, row: ClientSecret, by: DirectoryEntry | None) -> None:
-    app = row.client.app
-    audit.record(action, actor=by, app=str(app.pk), name=app.name, secret=str(row.pk))
+def _record_secret(
+    action: AuditAction, app: SharedApp, *, secret: str, by: DirectoryEntry | None
+) -> None:
+    audit.record(action, actor=by, app=str(app.pk), name=app.name, secret=secret)
 
 
 def is_secret_of(digests: Iterable[str], secret: str) -> bool:

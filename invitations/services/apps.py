@@ -155,8 +155,12 @@ def change_app(
 @transaction.atomic
 def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
     """Share it no longer: its client, secrets and tokens go with it."""
+    # Held first, so that nobody adds an owner or a guest to it while what hangs on it goes.
+    locked = SharedApp.objects.select_for_update().filter(pk=app.pk).first()
+    if locked is None:
+        return
+    locked.delete()
     audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk), name=app.name)
-    app.delete()
 
 
 @transaction.atomic
@@ -299,8 +303,11 @@ def change_group(
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
     void_sign_ins(Q(pk__in=GroupMember.objects.filter(group=group).values("entry")))
+    locked = Group.objects.select_for_update().filter(pk=group.pk).first()
+    if locked is None:
+        return
+    locked.delete()
     audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk), name=group.name)
-    group.delete()
 
 
 @transaction.atomic

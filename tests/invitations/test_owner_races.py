@@ -1,14 +1,16 @@
 """Two who change an app or group at once: real threads, real commits, nothing is lost."""
 
 import hashlib
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 
 from invitations.errors import OwnersError
 from invitations.models import DirectoryEntry, Group, SharedApp
-from invitations.services.apps import add_app, add_group, set_logo
+from invitations.services.apps import add_app, add_group, remove_app, remove_group, set_logo
 from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
 from tenants import schema
 from tests.conftest import Race
@@ -72,6 +74,26 @@ def test_ten_owners_are_ten_however_many_come_at_once(race: Race) -> None:
         together([partial(add, person) for person in people[MOST_OWNERS - 1 :]])
         assert len(owners(app)) == MOST_OWNERS
         assert len(refused) == 2
+
+
+@pytest.mark.parametrize(("make", "remove"), [(add_app, remove_app), (add_group, remove_group)])
+def test_removing_meets_a_change_of_owners(race: Race, make: Any, remove: Any) -> None:
+    """Whichever is first: neither waits for the other in a circle, and it is gone afterwards."""
+    with schema.in_tenant(race.tenant):
+        (person,) = insiders(race, 1)
+        for number in range(ROUNDS):
+            thing = make(name=f"Drawings {number}", by=None)
+
+            def own(thing: Any = thing) -> None:
+                with suppress(ObjectDoesNotExist):
+                    do(race, add_owner, thing, person)
+
+            def end(thing: Any = thing) -> None:
+                with schema.in_tenant(race.tenant):
+                    remove(type(thing).objects.get(pk=thing.pk), by=None)
+
+            together([own, end])
+            assert not type(thing).objects.exists()
 
 
 def test_two_pictures_at_once_are_one(race: Race) -> None:
