@@ -47,11 +47,11 @@ class Registration:
 
     def columns(self) -> dict[str, Any]:
         return {
-            "client_type": self.client_type,
+            "client_type": str(self.client_type),
             "redirect_uris": list(self.redirect_uris),
             "sign_out_uris": list(self.sign_out_uris),
-            "id_token_algorithm": self.id_token_algorithm,
-            "access_token_format": self.access_token_format,
+            "id_token_algorithm": str(self.id_token_algorithm),
+            "access_token_format": str(self.access_token_format),
         }
 
 
@@ -61,8 +61,9 @@ def register_app(
 ) -> OAuthClient:
     """Share an app and register its client. `about` is what `add_app` takes; raises what it does."""
     ensure_keys()
-    app = add_app(by=by, **about)
-    return OAuthClient.objects.create(app=app, **registration.columns())
+    columns = registration.columns()
+    app = add_app(by=by, sign_in=columns, **about)
+    return OAuthClient.objects.create(app=app, **columns)
 
 
 @transaction.atomic
@@ -70,10 +71,12 @@ def change_registration(
     client: OAuthClient, *, registration: Registration, by: DirectoryEntry | None, **about: Any
 ) -> None:
     """Change app and client together. Secrets of an app that keeps none from now on are gone."""
-    app: SharedApp = change_app(client.app, by=by, **about)
-    OAuthClient.objects.filter(app=app).update(**registration.columns())
+    columns = registration.columns()
+    # The client before the audit log, as everywhere, so that nobody waits in a circle.
+    OAuthClient.objects.filter(pk=client.pk).update(**columns)
     if registration.client_type == ClientType.PUBLIC:
         ClientSecret.objects.filter(client=client).delete()
+    change_app(client.app, by=by, sign_in=columns, **about)
 
 
 @repeated
@@ -91,27 +94,31 @@ def add_secret(client: OAuthClient, *, by: DirectoryEntry | None) -> str:
 
     Raises `TooManySecretsError` when there are two, `SecretNotNeededError` for a public client.
     """
-    locked = OAuthClient.objects.select_for_update().get(pk=client.pk)
+    locked = (
+        OAuthClient.objects.select_related("app").select_for_update(of=("self",)).get(pk=client.pk)
+    )
     if locked.client_type == ClientType.PUBLIC:
         raise SecretNotNeededError
     if ClientSecret.objects.filter(client=locked).count() >= ClientSecret.MOST:
         raise TooManySecretsError
     secret = secrets.token_urlsafe(SECRET_BYTES)
     row = ClientSecret.objects.create(client=locked, digest=digest(secret), hint=secret[:4])
-    audit.record(AuditAction.APP_SECRET_ADDED, actor=by, app=str(locked.app_id), secret=str(row.pk))
+    _record_secret(AuditAction.APP_SECRET_ADDED, locked.app, secret=str(row.pk), by=by)
     return secret
 
 
 @transaction.atomic
 def remove_secret(row: ClientSecret, *, by: DirectoryEntry | None) -> None:
     """From the next request on it opens nothing."""
-    audit.record(
-        AuditAction.APP_SECRET_REMOVED,
-        actor=by,
-        app=str(row.client.app_id),
-        secret=str(row.pk),
-    )
+    app, secret = row.client.app, str(row.pk)
     row.delete()
+    _record_secret(AuditAction.APP_SECRET_REMOVED, app, secret=secret, by=by)
+
+
+def _record_secret(
+    action: AuditAction, app: SharedApp, *, secret: str, by: DirectoryEntry | None
+) -> None:
+    audit.record(action, actor=by, app=str(app.pk), name=app.name, secret=secret)
 
 
 def is_secret_of(digests: Iterable[str], secret: str) -> bool:

@@ -31,8 +31,8 @@ def record(
     """Add one row; `actor` None is the operator or the person invited, `entry` whom it
     is about.
 
-    An invitation's own entry counts when one is given. `detail` holds no names and no addresses,
-    only text, whole numbers, yes and no, lists and dicts: `UnfitDetailError` otherwise.
+    An invitation's own entry counts when one is given. `detail` holds no names and no addresses
+    of people, only text, whole numbers, yes and no, lists and dicts: `UnfitDetailError` otherwise.
     """
     if not connection.in_atomic_block:
         raise AuditOutsideTransactionError(action)

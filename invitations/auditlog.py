@@ -1,7 +1,8 @@
 """Reading the audit log: the page, the export, and the walk along the chain."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from invitations import audit, chain, pages
-from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry
+from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry, Group, SharedApp
 from tenants import schema
 from tenants.models import Tenant
 
@@ -92,6 +93,17 @@ DETAILS: dict[str, Any] = {
     "groups": gettext_lazy("Groups"),
     "roles": gettext_lazy("Roles"),
     "owners": gettext_lazy("Owners"),
+    "sponsors": gettext_lazy("Sponsors"),
+    "name": gettext_lazy("Name"),
+    "description": gettext_lazy("What it is for"),
+    "home_url": gettext_lazy("Home page"),
+    "client_type": gettext_lazy("Kind of app"),
+    "redirect_uris": gettext_lazy("Redirect URLs"),
+    "sign_out_uris": gettext_lazy("Sign-out URLs"),
+    "id_token_algorithm": gettext_lazy("Signature of ID tokens"),
+    "access_token_format": gettext_lazy("Access tokens"),
+    "logo": gettext_lazy("Logo"),
+    "secret": gettext_lazy("Secret"),
     "who_may_enter": gettext_lazy("Who may enter"),
     "who_may_invite": gettext_lazy("Who may invite"),
     "reason": gettext_lazy("Reason"),
@@ -149,11 +161,12 @@ def pseudonym(pk: UUID) -> str:
 
 @dataclass(frozen=True)
 class AuditRow:
-    """A row with the names that its ids have today."""
+    """A row with the names that its ids have today; `names` are those that its detail holds."""
 
     event: AuditEvent
     actor: str
     about: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -162,28 +175,70 @@ class AuditRow:
     @property
     def detail(self) -> str:
         """`Version: 3 · Hash: 9f…`"""
-        return " · ".join(_told(name, value) for name, value in self.event.detail.items())
+        told = self._shown()
+        return " · ".join(self._told(name, value) for name, value in told.items())
+
+    def _shown(self) -> dict[str, Any]:
+        """An app or group that is gone is called as it was then; one name is said once."""
+        told = dict(self.event.detail)
+        key = next((key for key in ("app", "group") if told.get(key)), "")
+        called = self.names.get(str(told.get(key))) or told.get("name")
+        if not key or not called:
+            return told
+        if told.get("name") == called:
+            del told["name"]
+        return told | {key: called}
+
+    def _told(self, name: str, value: Any) -> str:
+        label = DETAILS.get(name) or name.replace("_", " ").capitalize()
+        parts = value if isinstance(value, list) else [value]
+        return f"{label}: {', '.join(self._word(part) for part in parts) or '–'}"
+
+    def _word(self, value: Any) -> str:
+        if value is True or value is False:
+            return _("yes") if value else _("no")
+        return "–" if value in (None, "") else self.names.get(str(value), str(value))
 
 
-def _told(name: str, value: Any) -> str:
-    label = DETAILS.get(name) or name.replace("_", " ").capitalize()
-    if value is True or value is False:
-        value = _("yes") if value else _("no")
-    return f"{label}: {'–' if value is None else value}"
+# Where a detail holds the ids of people, and of apps and groups.
+PEOPLE = ("owners", "sponsors")
+THINGS = ("app", "apps", "group", "groups")
+
+
+def _ids(rows: Iterable[AuditEvent], keys: Iterable[str]) -> set[UUID]:
+    """The ids that the details of these rows hold under these keys."""
+    found = set()
+    for row in rows:
+        for key in keys:
+            held = row.detail.get(key) or []
+            for pk in held if isinstance(held, list) else [held]:
+                with suppress(ValueError):
+                    found.add(UUID(pk))
+    return found
+
+
+def _names_of_things(ids: set[UUID]) -> dict[str, str]:
+    """What apps and groups are called today, in one statement; none for those that are gone."""
+    if not ids:
+        return {}
+    apps, groups = (model.objects.filter(pk__in=ids) for model in (SharedApp, Group))
+    found = apps.values_list("pk", "name").union(groups.values_list("pk", "name"))
+    return {str(pk): name for pk, name in found}
 
 
 def with_names(found: Iterable[AuditEvent]) -> list[AuditRow]:
-    """The rows with names beside them, in one statement for all names."""
+    """The rows with names beside them, in one statement for people and one for apps and groups."""
     rows = list(found)
-    ids = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk}
+    ids = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk} | _ids(rows, PEOPLE)
     people = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", "display_name", "address")
     names = {pk: name or address for pk, name, address in people} if ids else {}
 
     def name_of(pk: UUID | None, nobody: str) -> str:
         return (names.get(pk) or pseudonym(pk)) if pk else nobody
 
+    held = {str(pk): name_of(pk, "") for pk in ids} | _names_of_things(_ids(rows, THINGS))
     return [
-        AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""))
+        AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""), held)
         for row in rows
     ]
 

@@ -81,10 +81,6 @@ class DomainRuleError(InvitationError):
     """A line of a list of domains is none; its text is the line."""
 
 
-class DomainNotAllowedError(InvitationError):
-    """The tenant does not invite people of this domain."""
-
-
 class SharingNotAllowedError(InvitationError):
     """An app or group that is not the inviter's to share (P04)."""
 

@@ -12,8 +12,16 @@ from django.db.models import Case, CharField, Exists, OuterRef, Q, Subquery, Val
 from django.db.models.functions import Coalesce, JSONObject, Now
 from django.utils.translation import gettext_lazy as _
 
-from invitations.models import DirectoryEntry, LandingPage, RoleAssignment, SharedApp
+from invitations.models import (
+    AppAssignment,
+    DirectoryEntry,
+    GroupMember,
+    LandingPage,
+    RoleAssignment,
+    SharedApp,
+)
 from invitations.models.directory import DirectoryQuerySet
+from invitations.models.offer import policy_facts
 from invitations.pages import CAP, PAGE, Page, page_of
 from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
@@ -116,32 +124,36 @@ def guest_page(
 ) -> Page[DirectoryEntry]:
     """A page of guests, newest invitation first; `marker` comes from a page before."""
     guests = _in_state(state, user_type).select_related("invitation", "invitation__invited_by")
-    guests = guests.annotate(mail=_mail(), landing_name=_landing(), app_names=_apps(), **_roles())
+    guests = guests.annotate(**_shown(), **_roles())
     if search:
         guests = guests.matching(search)
     return page_of(guests, by=NEWEST_FIRST, marker=marker)
 
 
+def _shown() -> dict[str, Any]:
+    """What a row shows beside its state."""
+    return {
+        "mail": _mail(),
+        "landing_name": _landing(),
+        "app_names": _apps(),
+        **policy_facts("invitation__"),
+    }
+
+
 def _rows(entries: DirectoryQuerySet) -> Any:
-    rows = _with_state(entries).annotate(mail=_mail(), landing_name=_landing(), app_names=_apps())
+    rows = _with_state(entries).annotate(**_shown())
     return rows.select_related("invitation", "invitation__invited_by")
 
 
 def find_guest(pk: UUID) -> DirectoryEntry | None:
     """One guest, or invited member, with what a row shows."""
-    found: DirectoryEntry | None = (
-        _rows(DirectoryEntry.objects.present()).annotate(**_roles()).filter(pk=pk).first()
-    )
-    return found
+    return _find(DirectoryEntry.objects.present(), pk)
 
 
 def find_entry(pk: UUID) -> DirectoryEntry | None:
     """One guest or member, deleted ones too until they are erased, with account and roles."""
     known = DirectoryEntry.objects.exclude(deletion_reason=DeletionReason.ERASED)
-    found: DirectoryEntry | None = (
-        _rows(known).select_related("account").annotate(**_roles()).filter(pk=pk).first()
-    )
-    return found
+    return _find(known.select_related("account"), pk)
 
 
 def _roles() -> dict[str, Any]:
@@ -153,22 +165,38 @@ def _invited_by(inviter: DirectoryEntry) -> DirectoryQuerySet:
     return DirectoryEntry.objects.present().filter(invitation__invited_by=inviter)
 
 
-def invited_by(inviter: DirectoryEntry, *, most: int) -> list[DirectoryEntry]:
-    """Whom this person invited, newest first, with what a row shows."""
-    entries = _rows(_invited_by(inviter)).annotate(**_roles())
+def _reached_by(owner: DirectoryEntry) -> DirectoryQuerySet:
+    """Whom this person invited, and the guests who were given an app or group of theirs."""
+    guest = {"entry__user_type": UserType.GUEST}
+    having = AppAssignment.objects.filter(app__owners__entry=owner, **guest).values("entry")
+    inside = GroupMember.objects.filter(group__owners__entry=owner, **guest).values("entry")
+    reached = _invited_by(owner).values("pk").union(having, inside)
+    return DirectoryEntry.objects.present().filter(pk__in=reached).exclude(pk=owner.pk)
+
+
+def _find(entries: DirectoryQuerySet, pk: UUID) -> DirectoryEntry | None:
+    found: DirectoryEntry | None = _rows(entries).annotate(**_roles()).filter(pk=pk).first()
+    return found
+
+
+def reached_by(owner: DirectoryEntry, *, most: int) -> list[DirectoryEntry]:
+    """Whom an owner invited or shared with, newest first, with what a row shows."""
+    entries = _rows(_reached_by(owner)).annotate(**_roles())
     return list(entries.order_by(*NEWEST_FIRST)[:most])
 
 
-def count_invited_by(inviter: DirectoryEntry) -> int:
-    return _invited_by(inviter).count()
+def count_reached_by(owner: DirectoryEntry) -> int:
+    return _reached_by(owner).count()
+
+
+def find_reached_by(owner: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:
+    """One of them; None for anybody else's guest."""
+    return _find(_reached_by(owner), pk)
 
 
 def find_invited_by(inviter: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:
-    """One of them; None for anybody else's guest."""
-    found: DirectoryEntry | None = (
-        _rows(_invited_by(inviter)).annotate(**_roles()).filter(pk=pk).first()
-    )
-    return found
+    """One whom this person invited: theirs to invite again or to correct."""
+    return _find(_invited_by(inviter), pk)
 
 
 def find_selected(pks: Iterable[UUID]) -> list[DirectoryEntry]:

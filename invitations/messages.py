@@ -26,11 +26,10 @@ from invitations.models import (
     Notice,
     NoticeKind,
     SharedApp,
-    TenantPolicy,
 )
 from invitations.models.assignment import apps_of_group, with_apps
+from invitations.models.offer import is_within_policy, policy_facts
 from invitations.redirects import host_of
-from invitations.services.sharing import is_within_policy
 from tenants import schema
 from tenants.addresses import unicode_address
 from tenants.mail import blocks
@@ -144,13 +143,14 @@ def _compose(
 def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     invitation = (
         with_apps(Invitation.objects.with_clock().with_landing())
+        .annotate(**policy_facts())
         .select_related("entry", "invited_by")
         .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
         .first()
     )
     if invitation is None or not invitation.is_live:
         return None
-    if not is_within_policy(invitation, TenantPolicy.objects.get()):
+    if not is_within_policy(invitation, invitation.facts):
         return None
     stem = "reminder" if mail.kind == MailKind.REMINDER else "invitation"
     with translation.override(invitation.language):
@@ -282,14 +282,28 @@ RENDERERS: dict[str, Callable[[OutgoingMail, Tenant], Letter | None]] = {
 }
 
 
-def is_unwanted(mail: OutgoingMail) -> bool:
-    """Whether its reader said “never again” since it was promised (M10)."""
-    if mail.kind not in {MailKind.INVITATION, MailKind.REMINDER}:
-        return False
+def _invited_address(mail: OutgoingMail) -> str:
     invitation = Invitation.objects.filter(pk=mail.about).first()
-    return invitation is not None and blocks.is_blocked(
-        tenant=mail.tenant, address=invitation.address
-    )
+    return invitation.address if invitation else ""
+
+
+def _given_address(mail: OutgoingMail) -> str:
+    entry, _apps, _group_name = _given(mail.about)
+    return entry.address if entry else ""
+
+
+# Mail that somebody can say “never again” to, and how its reader's address is found.
+REFUSABLE: dict[str, Callable[[OutgoingMail], str]] = {
+    MailKind.INVITATION: _invited_address,
+    MailKind.REMINDER: _invited_address,
+    MailKind.ACCESS_GIVEN: _given_address,
+}
+
+
+def is_unwanted(mail: OutgoingMail) -> bool:
+    """Whether its reader said “never again”, also since it was promised (M10)."""
+    address = REFUSABLE[mail.kind](mail) if mail.kind in REFUSABLE else ""
+    return bool(address) and blocks.is_blocked(tenant=mail.tenant, address=address)
 
 
 def is_overtaking(mail: OutgoingMail) -> bool:

@@ -78,3 +78,16 @@ def may_invite(policy: str, *, roles: Iterable[str], is_member: bool) -> bool:
     """Whether the tenant's policy lets somebody with these roles invite (P03)."""
     needed = _level_of(frozenset(roles), is_member=is_member)
     return LEVELS.index(WhoMayInvite(policy)) >= LEVELS.index(needed)
+
+
+def may_offer(policy: str, *, roles: Iterable[str], is_member: bool, brings: bool) -> bool:
+    """Whether somebody with these roles invites: to nothing in particular only by their role."""
+    roles = frozenset(roles)
+    if not may_invite(policy, roles=roles, is_member=is_member):
+        return False
+    return brings or Permission.INVITE_GUESTS in permissions_of(roles)
+
+
+def may_share(roles: Iterable[str], *, brings_strange: bool) -> bool:
+    """Whether it is somebody's to share: what is not their own only by their role (P04)."""
+    return not brings_strange or Permission.SHARE_APPS in permissions_of(roles)

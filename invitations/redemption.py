@@ -4,13 +4,11 @@ import uuid
 from typing import Any, cast
 
 from allauth.account.models import EmailAddress
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import JSONObject, Now
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Now
 
 from invitations import audit, notices, tickets
-from invitations.domains import is_allowed
 from invitations.errors import (
     AlreadyGuestError,
     TicketInvalidError,
@@ -24,12 +22,10 @@ from invitations.models import (
     Invitation,
     LandingPage,
     NoticeKind,
-    RoleAssignment,
     SharedApp,
-    TenantPolicy,
 )
 from invitations.models.assignment import with_apps
-from invitations.permissions import may_invite
+from invitations.models.offer import is_within_policy, policy_facts
 from invitations.states import ExternalUserState, InvitationStatus
 from tenants import schema
 from tenants.models import Account, Membership, UserType
@@ -58,12 +54,9 @@ def _with_proof(account: Account | None, proof: str) -> dict[str, Any]:
     """Questions answered along with the look-up, so that they cost no statement of their own."""
     page = LandingPage.objects.filter(origin=OuterRef("redirect_origin"))
     app = SharedApp.objects.filter(home_origin=OuterRef("redirect_origin")).exclude(home_url="")
-    policy = JSONObject(who="who_may_invite", rule="domain_rule", domains="domains")
-    roles = RoleAssignment.objects.filter(entry=OuterRef("invited_by"))
     answers: dict[str, Any] = {
         "may_land": Exists(page) | Exists(app),
-        "policy": Subquery(TenantPolicy.objects.values(said=policy)),
-        "inviter_roles": ArraySubquery(roles.values("role")),
+        **policy_facts(),
     }
     if account is None:
         return answers | {"is_proved": Value(False)}
@@ -99,6 +92,7 @@ def find(
     """The invitation this ticket names, alive or completed; `TicketInvalidError` otherwise.
 
     Without a ticket it is the direct link: the one that the account's proved addresses find.
+    One that is not within the tenant's policy any more is not alive.
     Comes with `is_live`, `may_land` and, for an account, `is_proved`, `is_alias` (`proof` is an
     address it proved in this browser beside its own) and `is_here_already`. A disabled or deleted
     entry has no living ticket.
@@ -115,7 +109,7 @@ def find(
     found = list(
         invitations.select_related("entry", "invited_by").annotate(**_with_proof(account, proof))
     )
-    live = [each for each in found if each.is_live and is_within_policy(each)]
+    live = [each for each in found if each.is_live and is_within_policy(each, each.facts)]
     # Two of the person's addresses are invited: only the mailed links tell them apart.
     if len(live) > 1:
         raise TicketInvalidError
@@ -123,20 +117,6 @@ def find(
         if invitation in live or invitation.status == InvitationStatus.COMPLETED:
             return invitation
     raise TicketInvalidError
-
-
-def is_within_policy(invitation: Any) -> bool:
-    """Whether the tenant still invites people of this domain, and this inviter still invites.
-
-    Of an inviter who is gone the roles count that are left. The operator's always stand.
-    """
-    if invitation.invited_by is None:
-        return True
-    policy = invitation.policy
-    is_member = invitation.invited_by.user_type == UserType.MEMBER
-    return is_allowed(
-        invitation.address, rule=policy["rule"], domains=policy["domains"]
-    ) and may_invite(policy["who"], roles=invitation.inviter_roles, is_member=is_member)
 
 
 def is_redeemed_by(invitation: Invitation, account: Account | None) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from invitations.guestlist import STATES
 from invitations.models import DirectoryEntry, Invitation
+from invitations.models.offer import is_within_policy
 from invitations.permissions import Role
 from invitations.redirects import host_of
 from invitations.states import DeletionReason, EndReason, NoAddress
@@ -105,6 +106,19 @@ class GuestRow:
                 if part
             )
         return self._ending(invitation)
+
+    @property
+    def policy_note(self) -> str:
+        """Why the link of an open invitation is dead all the same (P03); empty where it is not."""
+        invitation, facts = self.invitation, self.entry.facts
+        if invitation is None or facts is None or self.state not in {"pending", "not_delivered"}:
+            return ""
+        if is_within_policy(invitation, facts):
+            return ""
+        return _(
+            "Not within the invitation policy: it cannot be accepted until the policy allows it, or "
+            "somebody who may invite sends it again."
+        )
 
     def _ending(self, invitation: Invitation) -> str:
         at = invitation.ended_at or invitation.expires_at

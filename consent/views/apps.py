@@ -21,6 +21,7 @@ from invitations.forms import WhoForm, answered
 from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
 from invitations.permissions import Permission
 from invitations.services import apps as services
+from invitations.services.owners import add_owner, take_owner
 from tenants import schema
 
 PEOPLE, VISITS = "people", "visits"
@@ -145,16 +146,13 @@ def _forms(request: HttpRequest) -> dict[str, Any]:
 
 def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
     """What only who manages apps may do; False when a form says why not."""
-    by, owners = viewer.entry, _owners(app)
+    by = viewer.entry
     if asked == "add_owner":
         form = forms[asked]
-        return answered(
-            form, lambda: services.set_owners(app, owners=[*owners, form.find()], by=by)
-        )
+        return answered(form, lambda: add_owner(app, owner=form.find(), by=by))
     if asked == "take_owner":
-        gone = _named(DirectoryEntry, posted.get("entry", ""), apps_owned__app=app)
-        rest = [owner for owner in owners if owner != gone]
-        services.set_owners(app, owners=rest, by=by)
+        owner = _named(DirectoryEntry, posted.get("entry", ""), apps_owned__app=app)
+        take_owner(app, owner=owner, by=by)
         return True
     if asked == "logo":
         form = forms[asked]

@@ -4,11 +4,11 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Lower, Now
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Lower, Now
 
 from invitations.models.app import SharedApp, WhoMayEnter
-from invitations.models.directory import DirectoryEntry
+from invitations.models.directory import DirectoryEntry, DirectoryQuerySet
 from invitations.models.invitation import Invitation, InvitationQuerySet
 
 
@@ -133,6 +133,25 @@ def apps_open_to(entry_id: Any) -> models.QuerySet[SharedApp]:
     """Every app this entry may enter; the id, or an `OuterRef` to one."""
     assigned = Exists(assignments_of(entry_id, OuterRef("pk")))
     return SharedApp.objects.filter(Q(who_may_enter=WhoMayEnter.EVERYBODY) | assigned)
+
+
+def people_of_group(group_id: Any) -> DirectoryQuerySet:
+    """Who is in a group; the id, or an `OuterRef` to one."""
+    return DirectoryEntry.objects.present().filter(groups__group=group_id)
+
+
+def people_of_app(app_id: Any) -> DirectoryQuerySet:
+    """Whom an app was given to, directly or by a group. Count them with `number_of`: somebody may be
+    there for each way."""
+    direct, by_group = Q(app_assignments__app=app_id), Q(groups__group__app_assignments__app=app_id)
+    return DirectoryEntry.objects.present().filter(direct | by_group)
+
+
+def number_of(people: DirectoryQuerySet) -> Coalesce:
+    """How many they are, each counted once, beside each row of the query that they refer to."""
+    together = people.order_by().annotate(together=Value(True)).values("together")
+    number = together.annotate(number=Count("pk", distinct=True)).values("number")
+    return Coalesce(Subquery(number), 0)
 
 
 def apps_of_group(group: Group) -> models.QuerySet[SharedApp]:

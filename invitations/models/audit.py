@@ -63,9 +63,9 @@ class AuditAction(models.TextChoices):
 class AuditEvent(models.Model):
     """Who did what to whom, in the transaction in which it happened. Added, never changed.
 
-    Holds ids, not names or addresses, so that erasing a person does not break it. The database
-    itself sets `number`, `at`, `previous_hash` and `hash` (migration 0005) and refuses every
-    UPDATE, DELETE and TRUNCATE.
+    Holds ids, not people's names or addresses, so that erasing a person does not break it; apps
+    and groups are named. The database itself sets `number`, `at`, `previous_hash` and `hash`
+    (migration 0005) and refuses every UPDATE, DELETE and TRUNCATE.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -87,6 +87,7 @@ class DirectoryEntry(models.Model):
     state = ""
     landing_name: str | None = None
     mail: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] | None = None
 
     objects: ClassVar[DirectoryQuerySet] = DirectoryQuerySet.as_manager()  # type: ignore[assignment]
 

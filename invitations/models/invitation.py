@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db import models
@@ -55,6 +55,10 @@ class Invitation(models.Model):
     address = models.CharField(max_length=254, blank=True, default="")
     redirect_url = models.CharField(max_length=2000, blank=True)
     redirect_origin = models.CharField(max_length=300, blank=True)
+    # What is offered: given along while it is open, taken back when it is revoked, and given again
+    # when it is sent again. `given_with` of what is given says what goes with it.
+    apps = models.ManyToManyField(SharedApp, related_name="offers")
+    groups = models.ManyToManyField("invitations.Group", related_name="offers")
     message = models.CharField(max_length=500, blank=True)
     language = models.CharField(max_length=10)
     send_mail = models.BooleanField(default=True)
@@ -72,6 +76,7 @@ class Invitation(models.Model):
     may_land = False
     landing_name: str | None = None
     app_names: Sequence[str] = ()
+    facts: Mapping[str, Any]
 
     objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
 

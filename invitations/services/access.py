@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from invitations.errors import GuestAlreadyInvitedError
+from invitations.errors import GuestAlreadyInvitedError, TransitionError
 from invitations.models import (
     AppAssignment,
     DirectoryEntry,
     Group,
+    Invitation,
     SharedApp,
 )
 from invitations.services.apps import add_to_group, assign, take_from_group, unassign
@@ -57,10 +58,13 @@ class Shared:
 
 
 def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -> None:
+    """To somebody who is known here. Who has not accepted yet has it as long as they are invited,
+    by whomever: it goes with that invitation."""
+    offer = Invitation.objects.open().filter(entry=entry).first()
     if isinstance(thing, Group):
-        add_to_group(thing, entry=entry, by=by)
+        add_to_group(thing, entry=entry, by=by, given_with=offer)
     elif not AppAssignment.objects.filter(app=thing, entry=entry).exists():
-        assign(thing, to=entry, by=by)
+        assign(thing, to=entry, by=by, given_with=offer)
 
 
 @transaction.atomic
@@ -84,19 +88,28 @@ def share(thing: SharedApp | Group, *, address: str, message: str, by: Directory
     return Shared(address, invitation.entry, is_new=True)
 
 
+def _take_own(entry: DirectoryEntry, by: DirectoryEntry) -> bool:
+    """Take back what is this owner's; whether there was anything."""
+    given = AppAssignment.objects.filter(entry=entry, app__in=own_apps(by))
+    assignments = list(given.select_related("app", "entry"))
+    groups = list(own_groups(by).filter(members__entry=entry))
+    for assignment in assignments:
+        unassign(assignment, by=by)
+    for group in groups:
+        take_from_group(group, entry=entry, by=by)
+    return bool(assignments or groups)
+
+
 @transaction.atomic
 def end_sharing(*, entry: DirectoryEntry, by: DirectoryEntry) -> None:
-    """What an inviter takes back: the open invitation, or of who is in, the inviter's own things.
+    """What an inviter or owner takes back: their open invitation, else what is their own.
 
-    Raises `TransitionError` when the invitation ended meanwhile, `DirectoryEntry.DoesNotExist`
-    when the person is gone.
+    Another's invitation stays. Raises `TransitionError` when there is nothing to end any more,
+    `DirectoryEntry.DoesNotExist` when the person is gone.
     """
     locked = lock_entry(entry)
-    if not locked.is_accepted:
+    own_offers = Invitation.objects.open().filter(entry=locked, invited_by=by)
+    if not locked.is_accepted and own_offers.exists():
         revoke_invitation(entry=locked, by=by)
-        return
-    given = AppAssignment.objects.filter(entry=locked, app__in=own_apps(by))
-    for assignment in given.select_related("app", "entry"):
-        unassign(assignment, by=by)
-    for group in own_groups(by).filter(members__entry=locked):
-        take_from_group(group, entry=locked, by=by)
+    elif not _take_own(locked, by) and not locked.is_accepted:
+        raise TransitionError("nothing to end")

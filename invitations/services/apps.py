@@ -1,31 +1,33 @@
 """Shared apps and groups: what they are, who owns them, who may enter."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
+from psycopg.errors import UniqueViolation
 
 from invitations import audit
-from invitations.errors import FieldError, OwnersError, RedirectUrlError
+from invitations.errors import FieldError, RedirectUrlError
 from invitations.models import (
     AppAssignment,
     AppLogo,
-    AppOwner,
     AuditAction,
     DirectoryEntry,
     Group,
     GroupMember,
-    GroupOwner,
+    Invitation,
     SharedApp,
     WhoMayEnter,
 )
-from invitations.models.assignment import apps_of_group
+from invitations.models.assignment import apps_of_group, apps_open_to, assignments_of
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
+from invitations.services.sharing import strike
 from invitations.states import ExternalUserState
 from tenants import schema
 from tenants.mail import outbox
@@ -34,7 +36,7 @@ from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
 LONGEST_DESCRIPTION = 200
-MOST_OWNERS = 10
+NAMED_ONCE = frozenset({"app_name_once", "group_name_once"})
 
 
 def clean_name(text: str) -> str:
@@ -64,12 +66,32 @@ def _clean_home(url: str) -> tuple[str, str]:
         raise FieldError("home_url", "redirect") from error
 
 
-def _save_new(row: SharedApp | Group) -> None:
+def _save_named(row: SharedApp | Group) -> None:
+    """Save it under its name; `FieldError` for one that another has."""
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError as error:
-        raise FieldError("name", "exists") from error
+        broken = error.__cause__
+        if isinstance(broken, UniqueViolation) and broken.diag.constraint_name in NAMED_ONCE:
+            raise FieldError("name", "exists") from error
+        raise
+
+
+def _told_of(app: SharedApp, sign_in: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What an app is from now on, as the audit log keeps it: replayed, it is the app (D02)."""
+    about = {
+        "app": str(app.pk),
+        "name": app.name,
+        "home_url": app.home_url,
+        "description": app.description,
+        "who_may_enter": str(app.who_may_enter),
+    }
+    return about | dict(sign_in or {})
+
+
+def _told_of_group(group: Group) -> dict[str, Any]:
+    return {"group": str(group.pk), "name": group.name, "description": group.description}
 
 
 @transaction.atomic
@@ -80,8 +102,13 @@ def add_app(
     home_url: str = "",
     description: str = "",
     who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+    sign_in: Mapping[str, Any] | None = None,
 ) -> SharedApp:
-    """Share an app; raises `FieldError` for `name`, `description`, `home_url`."""
+    """Share an app; raises `FieldError` for `name`, `description`, `home_url`.
+
+    `sign_in` is how it signs people in, where somebody registers that along with it: it is
+    written down in the same row.
+    """
     url, origin = _clean_home(home_url)
     app = SharedApp(
         name=clean_name(name),
@@ -90,8 +117,8 @@ def add_app(
         home_origin=origin,
         who_may_enter=who_may_enter,
     )
-    _save_new(app)
-    audit.record(AuditAction.APP_ADDED, actor=by, app=str(app.pk))
+    _save_named(app)
+    audit.record(AuditAction.APP_ADDED, actor=by, **_told_of(app, sign_in))
     return app
 
 
@@ -104,8 +131,9 @@ def change_app(
     home_url: str = "",
     description: str = "",
     who_may_enter: WhoMayEnter = WhoMayEnter.ASSIGNED,
+    sign_in: Mapping[str, Any] | None = None,
 ) -> SharedApp:
-    """Change what people see of it, and who may enter; raises `FieldError`.
+    """Change what people see of it, and who may enter; raises `FieldError`. `sign_in` is as above.
 
     Who loses access by it is refused at the next request: every token is checked where it is used.
     """
@@ -115,66 +143,34 @@ def change_app(
     locked.home_url, locked.home_origin = url, origin
     if locked.who_may_enter != who_may_enter:
         locked.who_may_enter, locked.who_may_enter_since = who_may_enter, Now()
-    _save_new(locked)
-    audit.record(
-        AuditAction.APP_CHANGED, actor=by, app=str(app.pk), who_may_enter=str(who_may_enter)
-    )
+    _save_named(locked)
+    audit.record(AuditAction.APP_CHANGED, actor=by, **_told_of(locked, sign_in))
     return locked
 
 
 @transaction.atomic
 def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
     """Share it no longer: its client, secrets and tokens go with it."""
-    audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk))
-    app.delete()
+    # Held first, so that nobody adds an owner or a guest to it while what hangs on it goes.
+    locked = SharedApp.objects.select_for_update().filter(pk=app.pk).first()
+    if locked is None:
+        return
+    locked.delete()
+    audit.record(AuditAction.APP_REMOVED, actor=by, app=str(app.pk), name=app.name)
 
 
 @transaction.atomic
 def set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry | None) -> None:
     """Show this picture instead of the initial, None for the initial; raises `FieldError`."""
     png = clean_logo(upload) if upload else b""
+    app.refresh_from_db(from_queryset=SharedApp.objects.select_for_update())
     AppLogo.objects.filter(app=app).delete()
     if png:
         AppLogo.objects.create(app=app, png=png)
     app.logo_hash = hashlib.sha256(png).hexdigest() if png else ""
     app.save(update_fields=["logo_hash"])
-    audit.record(AuditAction.APP_CHANGED, actor=by, app=str(app.pk), logo=bool(png))
-
-
-def _check_owners(chosen: set[UUID], before: set[UUID]) -> None:
-    """Who is an owner already may stay one, whatever happened since."""
-    fit = DirectoryEntry.objects.present().filter(
-        pk__in=chosen - before, enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
-    if len(chosen) > MOST_OWNERS or fit.count() != len(chosen - before):
-        raise OwnersError
-
-
-@transaction.atomic
-def set_owners(
-    thing: SharedApp | Group, *, owners: Iterable[DirectoryEntry], by: DirectoryEntry | None
-) -> None:
-    """Exactly these people answer for an app or group, and may invite to it.
-
-    Raises `OwnersError` for more than ten, or for somebody new who is not in.
-    """
-    is_app = isinstance(thing, SharedApp)
-    model: Any = AppOwner if is_app else GroupOwner
-    relation = "app" if is_app else "group"
-    rows = model.objects.filter(**{relation: thing})
-    chosen = {owner.pk for owner in owners}
-    told: dict[str, Any] = {relation: str(thing.pk)}
-    before = set(rows.values_list("entry_id", flat=True))
-    _check_owners(chosen, before)
-    rows.exclude(entry_id__in=chosen).delete()
-    model.objects.bulk_create(
-        [model(entry_id=pk, **{relation: thing}) for pk in chosen - before], ignore_conflicts=True
-    )
     audit.record(
-        AuditAction.APP_OWNERS_CHANGED if is_app else AuditAction.GROUP_OWNERS_CHANGED,
-        actor=by,
-        owners=sorted(str(pk) for pk in chosen),
-        **told,
+        AuditAction.APP_CHANGED, actor=by, app=str(app.pk), name=app.name, logo=app.logo_hash
     )
 
 
@@ -188,6 +184,8 @@ def _clean_roles(roles: Iterable[str]) -> list[str]:
 
 def _tell(*given: UUID) -> None:
     """Promise "access given" about these assignments to people, or memberships of groups."""
+    if not given:
+        return
     tenant = schema.current_tenant()
     outbox.promise_mails(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=given)
     outbox.wake()
@@ -197,15 +195,27 @@ def _can_be_told(entry: DirectoryEntry) -> bool:
     return entry.is_accepted and bool(entry.address)
 
 
-def _tell_members(app: SharedApp, group: Group) -> None:
-    """Everybody in the group who is in the directory already."""
+def _newcomers(app: SharedApp, group: Group) -> list[UUID]:
+    """Whose membership of the group opens the app to them, of those who are in the directory.
+
+    Asked before the group has it: who could enter before is told nothing.
+    """
+    if not app.home_url or app.who_may_enter == WhoMayEnter.EVERYBODY:
+        return []
     inside = GroupMember.objects.filter(
+        ~Exists(assignments_of(OuterRef("entry_id"), app.pk)),
         group=group,
         entry__deleted_at__isnull=True,
         entry__external_user_state=ExternalUserState.ACCEPTED,
     ).exclude(entry__address="")
-    if app.home_url:
-        _tell(*inside.values_list("pk", flat=True))
+    return list(inside.values_list("pk", flat=True))
+
+
+def _gains(entry: DirectoryEntry, apps: QuerySet[SharedApp]) -> bool:
+    """Whether one of these apps is new to somebody who can be told, and can be opened."""
+    if not _can_be_told(entry):
+        return False
+    return apps.exclude(home_url="").exclude(pk__in=apps_open_to(entry.pk).values("pk")).exists()
 
 
 @transaction.atomic
@@ -215,28 +225,31 @@ def assign(
     to: DirectoryEntry | Group,
     by: DirectoryEntry | None,
     roles: Iterable[str] = (),
+    given_with: Invitation | None = None,
 ) -> AppAssignment:
-    """Let a person or group into an app. Whoever is in already is mailed about it, unless it is a
-    service that nobody opens.
+    """Let a person or group into an app. Whoever is in the directory is mailed about it, unless
+    it was open to them before, or is a service that nobody opens.
 
-    Assigning again replaces the roles. Raises `FieldError` for `roles`.
+    Assigning again replaces the roles. `given_with` is an open invitation that it goes with when
+    that is revoked. Raises `FieldError` for `roles`.
     """
-    whom = {"entry": to} if isinstance(to, DirectoryEntry) else {"group": to}
-    assignment, made = AppAssignment.objects.update_or_create(
-        app=app, **whom, defaults={"roles": _clean_roles(roles)}
-    )
     person = to if isinstance(to, DirectoryEntry) else None
-    group = str(to.pk) if isinstance(to, Group) else None
-    if made and person and app.home_url and _can_be_told(person):
-        _tell(assignment.pk)
-    if made and isinstance(to, Group):
-        _tell_members(app, to)
+    whom: dict[str, Any] = {"entry": to} if person else {"group": to}
+    newcomers = _newcomers(app, to) if isinstance(to, Group) else []
+    gains = person is not None and _gains(person, SharedApp.objects.filter(pk=app.pk))
+    now = {"roles": _clean_roles(roles)}
+    assignment, made = AppAssignment.objects.update_or_create(
+        app=app, **whom, defaults=now, create_defaults=now | {"given_with": given_with}
+    )
+    if made:
+        _tell(*([assignment.pk] if gains else newcomers))
     audit.record(
         AuditAction.APP_ASSIGNED,
         actor=by,
         entry=person,
         app=str(app.pk),
-        group=group,
+        name=app.name,
+        group=None if person else str(to.pk),
         roles=assignment.roles,
     )
     return assignment
@@ -246,12 +259,15 @@ def assign(
 def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
     """Take an app away from a person or group; what it was given for them is dead, and stays so
     when it is assigned again (O07)."""
+    if assignment.entry:
+        strike(assignment.entry, apps=[assignment.app])
     assignment.delete()
     audit.record(
         AuditAction.APP_UNASSIGNED,
         actor=by,
         entry=assignment.entry,
         app=str(assignment.app_id),
+        name=assignment.app.name,
         group=str(assignment.group_id) if assignment.group_id else None,
     )
 
@@ -260,8 +276,8 @@ def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
 def add_group(*, name: str, by: DirectoryEntry | None, description: str = "") -> Group:
     """A group to give apps to; raises `FieldError` for `name` and `description`."""
     group = Group(name=clean_name(name), description=clean_description(description))
-    _save_new(group)
-    audit.record(AuditAction.GROUP_ADDED, actor=by, group=str(group.pk))
+    _save_named(group)
+    audit.record(AuditAction.GROUP_ADDED, actor=by, **_told_of_group(group))
     return group
 
 
@@ -270,31 +286,50 @@ def change_group(
     group: Group, *, name: str, by: DirectoryEntry | None, description: str = ""
 ) -> None:
     """Raises `FieldError` for `name` and `description`."""
-    group.name, group.description = clean_name(name), clean_description(description)
-    _save_new(group)
-    audit.record(AuditAction.GROUP_CHANGED, actor=by, group=str(group.pk))
+    locked = Group.objects.select_for_update().get(pk=group.pk)
+    locked.name, locked.description = clean_name(name), clean_description(description)
+    _save_named(locked)
+    audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of_group(locked))
 
 
 @transaction.atomic
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
-    audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk))
-    group.delete()
+    locked = Group.objects.select_for_update().filter(pk=group.pk).first()
+    if locked is None:
+        return
+    locked.delete()
+    audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk), name=group.name)
 
 
 @transaction.atomic
-def add_to_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    """Take somebody in, with the apps of the group, and mail who is in the directory already about
-    them; nothing happens to who is in the group already."""
-    member, made = GroupMember.objects.get_or_create(group=group, entry=entry)
+def add_to_group(
+    group: Group,
+    *,
+    entry: DirectoryEntry,
+    by: DirectoryEntry | None,
+    given_with: Invitation | None = None,
+) -> None:
+    """Take somebody in, with the apps of the group; nothing happens to who is in already.
+
+    Whoever is in the directory is mailed about it when one of the apps is new to them.
+    `given_with` is as above.
+    """
+    gains = _gains(entry, apps_of_group(group))
+    member, made = GroupMember.objects.get_or_create(
+        group=group, entry=entry, defaults={"given_with": given_with}
+    )
     if made:
-        if _can_be_told(entry) and apps_of_group(group).exists():
+        if gains:
             _tell(member.pk)
-        audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, group=str(group.pk))
+        told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
+        audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, **told)
 
 
 @transaction.atomic
 def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     """Take somebody out, with the apps that the group gave them."""
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
-        audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, group=str(group.pk))
+        strike(entry, groups=[group])
+        told: dict[str, Any] = {"group": str(group.pk), "name": group.name}
+        audit.record(AuditAction.GROUP_MEMBER_REMOVED, actor=by, entry=entry, **told)

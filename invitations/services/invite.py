@@ -25,10 +25,18 @@ from invitations.models import (
     Sponsorship,
     TenantPolicy,
 )
+from invitations.models.invitation import InvitationQuerySet
+from invitations.models.offer import is_within_policy, policy_facts
 from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
-from invitations.services.sharing import check_domain, check_inviting, give_along, take_back
+from invitations.services.sharing import (
+    check_domain,
+    check_inviting,
+    give_along,
+    take_back,
+    told_of,
+)
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.addresses import AddressError, canonical_address
@@ -208,8 +216,7 @@ def invite_guest(
         invitation=invitation,
         user_type=user_type,
         mail=send_mail,
-        apps=[str(app.pk) for app in apps],
-        groups=[str(group.pk) for group in groups],
+        **told_of({"apps": apps, "groups": groups}),
     )
     announce(invitation)
     return invitation
@@ -226,19 +233,25 @@ def clean_language(language: str) -> str:
 AGAIN_AFTER = timedelta(minutes=10)
 
 
-def has_open_offer(address: str) -> bool:
-    """Whether the direct link could redeem something for who proves this canonical address."""
+def _acceptable(address: str) -> InvitationQuerySet:
+    """What is open for this canonical address, with what the policy asks of it."""
     return (
         Invitation.objects.open()
         .filter(
             address=address,
-            entry__address=address,
             expires_at__gt=Now(),
             entry__deleted_at__isnull=True,
             entry__enabled=True,
         )
-        .exists()
+        .select_related("entry", "invited_by")
+        .annotate(**policy_facts())
     )
+
+
+def has_open_offer(address: str) -> bool:
+    """Whether the direct link could redeem something for who proves this canonical address."""
+    offers = _acceptable(address).filter(entry__address=address)
+    return any(is_within_policy(each, each.facts) for each in offers)
 
 
 @transaction.atomic
@@ -252,17 +265,7 @@ def mail_again(*, address: str) -> None:
         canonical = canonical_address(address)
     except AddressError:
         return
-    invitation = (
-        Invitation.objects.open()
-        .select_related("entry")
-        .filter(
-            address=canonical,
-            expires_at__gt=Now(),
-            entry__deleted_at__isnull=True,
-            entry__enabled=True,
-        )
-        .first()
-    )
+    invitation = _acceptable(canonical).first()
     recent = OutgoingMail.objects.filter(
         kind=MailKind.INVITATION, created_at__gt=Now() - AGAIN_AFTER
     )

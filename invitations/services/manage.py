@@ -19,6 +19,7 @@ from invitations.services.sharing import (
     check_inviting,
     hand_on,
     take_back,
+    told_of,
 )
 from invitations.states import OPEN, EndReason, InvitationStatus
 
@@ -42,7 +43,8 @@ def lock_newest(entry: DirectoryEntry) -> Invitation:
 def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> Invitation:
     """A new ticket for the same offer; every older one is dead from now on (T09).
 
-    Works for expired, declined and revoked invitations too: it is the same as inviting again.
+    Works for expired, declined and revoked invitations too: it is the same as inviting again, and
+    what was taken back with them is given again.
     Raises what inviting raises, and `TransitionError` when there is nothing to send.
     """
     previous = lock_newest(entry)
@@ -51,12 +53,13 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     if by:
         check_domain(previous.address, policy)
     invitation = _open_again(previous, address=previous.address, by=by, reason=EndReason.REPLACED)
-    hand_on(previous, invitation)
+    offered = hand_on(previous, invitation)
     audit.record(
         AuditAction.INVITATION_RESENT,
         actor=by,
         invitation=invitation,
         replaces=str(previous.pk),
+        **told_of(offered),
     )
     announce(invitation)
     return invitation
@@ -119,7 +122,7 @@ def _give_address(entry: DirectoryEntry, address: str) -> None:
 def correct_address(
     *, entry: DirectoryEntry, address: str, by: DirectoryEntry | None
 ) -> Invitation:
-    """The same offer to another mailbox: the old link is dead, app and message stay.
+    """The same offer to another mailbox: the old link is dead, apps and message stay.
 
     Raises `FieldError`, `AddressTakenError`, `TransitionError` when the person has accepted.
     """
@@ -131,9 +134,13 @@ def correct_address(
         check_domain(canonical, policy)
     _give_address(previous.entry, canonical)
     invitation = _open_again(previous, address=canonical, by=by, reason=EndReason.CORRECTED)
-    hand_on(previous, invitation)
+    offered = hand_on(previous, invitation)
     audit.record(
-        AuditAction.INVITATION_CORRECTED, actor=by, invitation=invitation, replaces=str(previous.pk)
+        AuditAction.INVITATION_CORRECTED,
+        actor=by,
+        invitation=invitation,
+        replaces=str(previous.pk),
+        **told_of(offered),
     )
     announce(invitation)
     return invitation
@@ -163,6 +170,7 @@ def reset_redemption(
     locked.save()
     previous.entry = locked
     invitation = _open_again(previous, address=mailbox, by=by, reason=EndReason.RESET)
+    hand_on(previous, invitation)
     audit.record(AuditAction.REDEMPTION_RESET, actor=by, invitation=invitation)
     announce(invitation)
     return invitation

@@ -1,6 +1,6 @@
 """Who may invite, whom, and to what: the tenant's policy and the owners of apps and groups."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -18,7 +18,7 @@ from invitations.models import (
     SharedApp,
     TenantPolicy,
 )
-from invitations.permissions import Permission, may_invite, permissions_of
+from invitations.permissions import may_offer, may_share
 from tenants.models import UserType
 
 
@@ -39,32 +39,29 @@ def check_inviting(
 ) -> None:
     """Raise unless `inviter` may invite to exactly these; None is the operator, who may.
 
+    The same is asked of an invitation that is written already (`models.offer`).
+
     `InvitingNotAllowedError` where role or policy say no (P03), `SharingNotAllowedError` for what
     is not theirs to share (P04).
     """
     if inviter is None:
         return
-    roles = _roles(inviter)
+    apps, groups, roles = list(apps), list(groups), _roles(inviter)
     is_member = inviter.user_type == UserType.MEMBER
-    if not inviter.enabled or not may_invite(
-        policy.who_may_invite, roles=roles, is_member=is_member
+    if not inviter.enabled or not may_offer(
+        policy.who_may_invite, roles=roles, is_member=is_member, brings=bool(apps or groups)
     ):
         raise InvitingNotAllowedError
-    apps, groups, rights = list(apps), list(groups), permissions_of(roles)
-    if Permission.INVITE_GUESTS not in rights and not apps and not groups:
-        raise InvitingNotAllowedError
-    if Permission.SHARE_APPS not in rights:
-        check_owned(inviter, apps=apps, groups=groups)
+    # What is asked of one's own things is not asked of who may share everything.
+    if not may_share(roles, brings_strange=True) and _has_strange(inviter, apps, groups):
+        raise SharingNotAllowedError
 
 
-def check_owned(
-    entry: DirectoryEntry, *, apps: Iterable[SharedApp], groups: Iterable[Group]
-) -> None:
-    """Raise `SharingNotAllowedError` unless all of these are this person's (P04)."""
+def _has_strange(entry: DirectoryEntry, apps: Iterable[SharedApp], groups: Iterable[Group]) -> bool:
+    """Whether one of these is not this person's own."""
     own_apps = AppOwner.objects.filter(entry=entry).values_list("app_id", flat=True)
     own_groups = GroupOwner.objects.filter(entry=entry).values_list("group_id", flat=True)
-    if _strange(apps, own_apps) or _strange(groups, own_groups):
-        raise SharingNotAllowedError
+    return _strange(apps, own_apps) or _strange(groups, own_groups)
 
 
 def check_domain(address: str, policy: TenantPolicy) -> None:
@@ -83,48 +80,53 @@ def own_groups(entry: DirectoryEntry) -> QuerySet[Group]:
     return Group.objects.filter(owners__entry=entry)
 
 
-def is_within_policy(invitation: Invitation, policy: TenantPolicy) -> bool:
-    """Whether an invitation that is already written may still leave (P03)."""
-    try:
-        check_domain(invitation.address, policy)
-        check_inviting(invitation.invited_by, policy, **brought_by(invitation))
-    except (FieldError, InvitingNotAllowedError, SharingNotAllowedError):
-        return False
-    return True
-
-
 def brought_by(invitation: Invitation) -> dict[str, Any]:
-    """`apps` and `groups` that come along with an invitation."""
-    return {
-        "apps": SharedApp.objects.filter(assignments__given_with=invitation),
-        "groups": Group.objects.filter(members__given_with=invitation),
-    }
+    """`apps` and `groups` that an invitation offers, as far as they still exist."""
+    return {"apps": list(invitation.apps.all()), "groups": list(invitation.groups.all())}
+
+
+def told_of(offered: Mapping[str, Iterable[Model]]) -> dict[str, Any]:
+    """What is offered, as the audit log keeps it."""
+    return {name: [str(each.pk) for each in things] for name, things in offered.items()}
 
 
 def give_along(
     invitation: Invitation, *, apps: Iterable[SharedApp], groups: Iterable[Group]
 ) -> None:
-    """Give the invitation's guest what it names; what they had already stays as it was."""
+    """Offer these with a new invitation: its guest has them now; what they had stays as it was."""
+    apps, groups = list(apps), list(groups)
+    if apps:
+        invitation.apps.add(*apps)
+    if groups:
+        invitation.groups.add(*groups)
+    entry = {"entry_id": invitation.entry_id, "given_with": invitation}
     AppAssignment.objects.bulk_create(
-        [
-            AppAssignment(app=app, entry_id=invitation.entry_id, given_with=invitation)
-            for app in apps
-        ],
-        ignore_conflicts=True,
+        [AppAssignment(app=app, **entry) for app in apps], ignore_conflicts=True
     )
     GroupMember.objects.bulk_create(
-        [
-            GroupMember(group=group, entry_id=invitation.entry_id, given_with=invitation)
-            for group in groups
-        ],
-        ignore_conflicts=True,
+        [GroupMember(group=group, **entry) for group in groups], ignore_conflicts=True
     )
 
 
-def hand_on(previous: Invitation, invitation: Invitation) -> None:
-    """What came along with one invitation comes along with the one in its place."""
+def hand_on(previous: Invitation, invitation: Invitation) -> dict[str, Any]:
+    """The same offer with the invitation in its place, given again where it was taken back.
+
+    The answer is `apps` and `groups` that are offered.
+    """
+    offered = brought_by(previous)
     for model in (AppAssignment, GroupMember):
         model.objects.filter(given_with=previous).update(given_with=invitation)
+    give_along(invitation, **offered)
+    return offered
+
+
+def strike(
+    entry: DirectoryEntry, *, apps: Iterable[SharedApp] = (), groups: Iterable[Group] = ()
+) -> None:
+    """What is taken from somebody is not offered to them any more: sending an old invitation
+    again does not bring it back."""
+    Invitation.apps.through.objects.filter(invitation__entry=entry, sharedapp__in=apps).delete()
+    Invitation.groups.through.objects.filter(invitation__entry=entry, group__in=groups).delete()
 
 
 def take_back(invitation: Invitation) -> None:
@@ -134,6 +136,8 @@ def take_back(invitation: Invitation) -> None:
 
 
 def forget_access(entry: DirectoryEntry) -> None:
-    """Somebody is gone for good: nothing is given to them or owned by them any more."""
+    """Somebody is gone for good: nothing is given to them, offered to them or owned by them."""
     for model in (AppAssignment, AppOwner, GroupMember, GroupOwner):
         model.objects.filter(entry=entry).delete()
+    for offers in (Invitation.apps.through, Invitation.groups.through):
+        offers.objects.filter(invitation__entry=entry).delete()

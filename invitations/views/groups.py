@@ -15,8 +15,10 @@ from invitations import grouplist, pages
 from invitations.access import Viewer, require
 from invitations.forms import GroupForm, WhoForm, answered
 from invitations.models import DirectoryEntry, Group
+from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import apps as services
+from invitations.services.owners import add_owner, take_owner
 
 PEOPLE = "people"
 
@@ -97,7 +99,7 @@ def remove_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpRe
         services.remove_group(group, by=viewer.entry)
         messages.success(request, _("%(name)s is dissolved.") % {"name": group.name})
         return redirect("invitations:groups")
-    people = grouplist.members_of(group).count()
+    people = people_of_group(group.pk).count()
     context = {"section": "groups", "person": viewer, "group": group, "people": people}
     return render(request, "invitations/group_remove.html", context)
 
@@ -106,10 +108,10 @@ def _owners(group: Group) -> list[DirectoryEntry]:
     return list(DirectoryEntry.objects.filter(groups_owned__group=group).order_by("address"))
 
 
-def _someone(posted: Any) -> DirectoryEntry:
-    """Who a button is about; 404 for anything else."""
+def _someone(posted: Any, **of: Any) -> DirectoryEntry:
+    """Who a button is about, of this group; 404 for anybody else (N01)."""
     try:
-        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", ""))).first()
+        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", "")), **of).first()
     except ValueError as error:
         raise Http404 from error
     if entry is None:
@@ -124,19 +126,16 @@ def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -
         form = forms["member"]
         return answered(form, lambda: services.add_to_group(group, entry=form.find(), by=by))
     if asked == "take":
-        services.take_from_group(group, entry=_someone(posted), by=by)
+        inside = _someone(posted, groups__group=group)
+        services.take_from_group(group, entry=inside, by=by)
         return True
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
-    owners = _owners(group)
     if asked == "add_owner":
         form = forms["owner"]
-        return answered(
-            form, lambda: services.set_owners(group, owners=[*owners, form.find()], by=by)
-        )
+        return answered(form, lambda: add_owner(group, owner=form.find(), by=by))
     if asked == "take_owner":
-        rest = [owner for owner in owners if owner != _someone(posted)]
-        services.set_owners(group, owners=rest, by=by)
+        take_owner(group, owner=_someone(posted, groups_owned__group=group), by=by)
         return True
     raise Http404
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -25,7 +25,8 @@ from invitations.errors import (
     TransitionError,
 )
 from invitations.forms import AddressForm, ShareForm, say, words_for
-from invitations.models import TenantPolicy
+from invitations.models import DirectoryEntry, TenantPolicy
+from invitations.models.assignment import number_of, people_of_app, people_of_group
 from invitations.permissions import may_invite
 from invitations.rows import GuestRow
 from invitations.services import access
@@ -48,11 +49,13 @@ def _policy_for(viewer: Viewer) -> TenantPolicy:
 
 
 def _own(viewer: Viewer) -> dict[str, Any]:
-    """What this person answers for, by the value of its radio button; with its people counted."""
-    guests = Q(assignments__entry__user_type=UserType.GUEST)
-    apps = own_apps(viewer.entry).annotate(people=Count("assignments", filter=guests))
-    inside = Q(members__entry__user_type=UserType.GUEST)
-    groups = own_groups(viewer.entry).annotate(people=Count("members", filter=inside))
+    """What this person answers for, by the value of its radio button; with its guests counted."""
+    having, inside = (
+        people_of_app(OuterRef("pk")).guests(),
+        people_of_group(OuterRef("pk")).guests(),
+    )
+    apps = own_apps(viewer.entry).annotate(people=number_of(having))
+    groups = own_groups(viewer.entry).annotate(people=number_of(inside))
     found = {f"app:{app.pk}": app for app in apps.order_by("name")}
     return found | {f"group:{group.pk}": group for group in groups.order_by("name")}
 
@@ -61,9 +64,8 @@ def _people(number: int) -> str:
     return ngettext("%(number)s guest now", "%(number)s guests now", number) % {"number": number}
 
 
-def _row(viewer: Viewer, entry_id: UUID) -> GuestRow:
-    """Somebody this person invited, or the 404 of an id that never existed (N01)."""
-    entry = guestlist.find_invited_by(viewer.entry, entry_id)
+def _row(entry: DirectoryEntry | None) -> GuestRow:
+    """Somebody this person may see, or the 404 of an id that never existed (N01)."""
     if entry is None:
         raise Http404
     return GuestRow(entry)
@@ -123,7 +125,7 @@ def _expiry(policy: TenantPolicy) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_entry
 def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Choose one's own app or group, up to five addresses, a message; see whom one invited."""
+    """Choose one's own app or group, up to five addresses, a message; see one's own guests."""
     policy = _policy_for(viewer)
     own = _own(viewer)
     posted = request.POST if request.method == "POST" else None
@@ -137,7 +139,7 @@ def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
             _say_shared(request, done, str(form.chosen))
             return redirect("invitations:share")
     shows_all = "all" in request.GET
-    rows = guestlist.invited_by(viewer.entry, most=ALL if shows_all else NEWEST)
+    rows = guestlist.reached_by(viewer.entry, most=ALL if shows_all else NEWEST)
     context = {
         "person": viewer,
         "form": form,
@@ -148,7 +150,7 @@ def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "expiry": _expiry(policy),
         "privacy_url": schema.tenant_path(schema.current_tenant(), "consent:statement"),
         "rows": [GuestRow(entry) for entry in rows],
-        "total": guestlist.count_invited_by(viewer.entry),
+        "total": guestlist.count_reached_by(viewer.entry),
         "shows_all": shows_all,
     }
     status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
@@ -172,7 +174,7 @@ def _perform(request: HttpRequest, done: str, act: Callable[[], object]) -> None
 @require_entry
 def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """A new link for the same offer; the old one is dead."""
-    row = _row(viewer, entry_id)
+    row = _row(guestlist.find_invited_by(viewer.entry, entry_id))
     said = _("%(guest)s gets a new link. The old one does not work any more.")
     _perform(
         request,
@@ -186,7 +188,7 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
 @require_entry
 def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """The same offer to another mailbox."""
-    row = _row(viewer, entry_id)
+    row = _row(guestlist.find_invited_by(viewer.entry, entry_id))
     if not row.can_correct:
         raise Http404
     posted = request.POST if request.method == "POST" else None
@@ -213,8 +215,8 @@ def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_entry
 def end(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
-    """Ask, then take back the invitation, or one's own apps from who is in."""
-    row = _row(viewer, entry_id)
+    """Ask, then take back one's own invitation, or one's own apps from anybody else's guest."""
+    row = _row(guestlist.find_reached_by(viewer.entry, entry_id))
     if request.method == "POST":
         said = _("%(guest)s has no access by you any more.")
         _perform(

@@ -26,6 +26,7 @@ from consent.views.after import SALT
 from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.services import apps, directory
 from invitations.services.manage import reset_redemption
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tenants.services import resume_tenant, suspend_tenant
@@ -522,7 +523,7 @@ def test_what_is_kept_of_app_sign_ins_is_told_and_goes_with_the_account(
     with schema.in_tenant(contoso):
         group = apps.add_group(name="Builders", by=None)
         apps.add_to_group(group, entry=entry, by=None)
-        apps.set_owners(rooms.client.app, owners=[entry], by=None)
+        add_owner(rooms.client.app, owner=entry, by=None)
         apps.assign(rooms.client.app, to=entry, by=None, roles=["editor"])
     rooms.tokens(person)
     with schema.in_tenant(contoso):

@@ -22,6 +22,7 @@ from invitations.models import (
 )
 from invitations.services import apps as services
 from invitations.services import directory
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import App, make_app
@@ -175,7 +176,7 @@ def test_no_app_of_mine_is_left_out_silently(
         make_app(contoso, name=f"App {number}")
     hidden = make_app(contoso, name="A closed one", who_may_enter=WhoMayEnter.ASSIGNED)
     with schema.in_tenant(contoso):
-        services.set_owners(hidden.client.app, owners=[entry], by=None)
+        add_owner(hidden.client.app, owner=entry, by=None)
     person = at(gita)
     page = text(person.client.get("/organizations/"))
     assert re.findall(r">(App \d)<", page) == ["App 0", "App 1", "App 2"]

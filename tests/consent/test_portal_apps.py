@@ -23,6 +23,8 @@ from invitations.models import (
 )
 from invitations.permissions import Role
 from invitations.services import apps as services
+from invitations.services.directory import delete_entry
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
@@ -382,7 +384,8 @@ def test_an_owner_who_was_blocked_does_not_stand_in_the_way(
 ) -> None:
     owners = [insider(contoso, gita), insider(contoso, sam)]
     with schema.in_tenant(contoso):
-        services.set_owners(rooms.client.app, owners=owners, by=None)
+        for owner in owners:
+            add_owner(rooms.client.app, owner=owner, by=None)
         DirectoryEntry.objects.filter(pk=owners[0].pk).update(enabled=False)
     data = {"do": "take_owner", "entry": str(owners[1].pk)}
     answer = at(alice).post("consent:app", data, app_id=rooms.client.app_id)
@@ -451,6 +454,24 @@ def test_a_group_from_its_making_to_its_end(
         assert not Group.objects.exists()
 
 
+def test_the_list_of_groups_counts_who_is_there(
+    at: At, alice: Account, gita: Account, sam: Account, contoso: Tenant, rooms: App
+) -> None:
+    """Who is deleted is not; neither on the page that asks before dissolving."""
+    group = make_group(contoso)
+    people = [insider(contoso, account) for account in (gita, sam)]
+    with schema.in_tenant(contoso):
+        for app in (rooms, make_app(contoso, name="Drawings")):
+            services.assign(app.client.app, to=group, by=None)
+        for entry in people:
+            services.add_to_group(group, entry=entry, by=None)
+        delete_entry(entry=people[0], by=None)
+    admin = at(alice)
+    page = text(admin.get("invitations:groups"))
+    assert re.findall(r'data-label="(?:People|Apps)">(\d+)<', page) == ["1", "2"]
+    assert admin.get("invitations:remove_group", group_id=group.pk).context["people"] == 1
+
+
 # --- Guests --------------------------------------------------------------------------------------
 
 
@@ -486,7 +507,7 @@ def test_a_guest_inviter_gives_only_what_is_theirs(
     own, other = make_app(contoso, name="Drawings"), make_app(contoso, name="Design library")
     foreign = make_app(fabrikam, name="Ledger")
     with schema.in_tenant(contoso):
-        services.set_owners(own.client.app, owners=[entry], by=None)
+        add_owner(own.client.app, owner=entry, by=None)
     person = at(gita)
     page = text(person.get("invitations:invite"))
     assert "Drawings" in page
@@ -557,7 +578,7 @@ def test_owners_find_the_page_to_invite_from(at: At, gita: Account, contoso: Ten
     share = person.path("invitations:share")
     assert share not in text(person.client.get("/organizations/"))
     with schema.in_tenant(contoso):
-        services.set_owners(app.client.app, owners=[entry], by=None)
+        add_owner(app.client.app, owner=entry, by=None)
     page = text(person.client.get("/organizations/"))
     assert share in page
     assert ">Project room<" not in page

@@ -1,5 +1,6 @@
 """*Invite someone from outside*: what owners of apps and groups do without an administrator."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -13,9 +14,13 @@ from invitations.models import (
     Invitation,
     Sponsorship,
     TenantPolicy,
+    WhoMayEnter,
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
+from invitations.services.directory import delete_entry
+from invitations.services.manage import resend_invitation, revoke_invitation
+from invitations.services.owners import add_owner, take_owner
 from tenants import schema
 from tenants.models import Account, MailKind, OutgoingMail, Tenant
 from tests.apps import App, make_app
@@ -28,9 +33,9 @@ At = Callable[..., Place]
 
 def owned(tenant: Tenant, entry: DirectoryEntry, name: str = "Drawings") -> App:
     """An app of this person's."""
-    app = make_app(tenant, name=name)
+    app = make_app(tenant, name=name, who_may_enter=WhoMayEnter.ASSIGNED)
     with schema.in_tenant(tenant):
-        services.set_owners(app.client.app, owners=[entry], by=None)
+        add_owner(app.client.app, owner=entry, by=None)
     return app
 
 
@@ -61,7 +66,7 @@ def test_a_member_invites_to_an_app_of_their_own(
     make_app(contoso, name="Ledger view")
     group = make_group(contoso)
     with schema.in_tenant(contoso):
-        services.set_owners(group, owners=[mara], by=None)
+        add_owner(group, owner=mara, by=None)
     before = checksum(fabrikam)
     person = at(sam)
     page = text(person.get("invitations:share"))
@@ -187,6 +192,32 @@ def test_the_policy_decides_who_may(
         assert DirectoryEntry.objects.filter(address="new@northwind.example").exists() == allowed
 
 
+def test_a_dead_link_is_called_dead_where_the_inviter_looks(
+    at: At, sam: Account, alice: Account, drawings: App, contoso: Tenant
+) -> None:
+    """P03: the policy changed meanwhile; nobody has to wonder why the guest cannot come in."""
+    person, admin = at(sam), at(alice)
+    person.post("invitations:share", asked(drawings, "mine@northwind.example"))
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.get(address="mine@northwind.example")
+
+    def said() -> list[bool]:
+        pages = [
+            person.get("invitations:share"),
+            admin.get("invitations:guests"),
+            admin.get("invitations:guest", entry_id=entry.pk),
+        ]
+        return ["Not within the invitation policy" in text(page) for page in pages]
+
+    assert said() == [False] * 3
+    set_policy(contoso, domain_rule="deny", domains=["northwind.example"])
+    assert said() == [True] * 3
+    set_policy(contoso, domain_rule="any", domains=[])
+    with schema.in_tenant(contoso):
+        take_owner(drawings.client.app, owner=DirectoryEntry.objects.get(account=sam), by=None)
+    assert said() == [True] * 3
+
+
 def test_ones_own_invitations_and_nobody_elses(
     at: At, sam: Account, drawings: App, contoso: Tenant, fabrikam: Tenant, invite: Invite
 ) -> None:
@@ -228,6 +259,29 @@ def test_ones_own_invitations_and_nobody_elses(
     assert "not possible any more" in text(person.client.post(path, follow=True))
 
 
+def test_an_owner_sends_an_ended_invitation_again(
+    at: At, sam: Account, drawings: App, contoso: Tenant, fabrikam: Tenant
+) -> None:
+    """Ended by mistake: both ways back are open, and bring the app (P04 asks for the offer)."""
+    owned(fabrikam, insider(fabrikam, sam))
+    before = checksum(fabrikam)
+    person = at(sam)
+    person.post("invitations:share", asked(drawings, "mine@northwind.example"))
+    with schema.in_tenant(contoso):
+        one = {"entry_id": DirectoryEntry.objects.get(address="mine@northwind.example").pk}
+    corrected = {"email": "corrected@northwind.example"}
+    for name, data in (("share_resend", {}), ("share_correct", corrected)):
+        assert person.post("invitations:share_end", **one).status_code == 302
+        with schema.in_tenant(contoso):
+            assert not AppAssignment.objects.exists()
+        assert person.post(f"invitations:{name}", data, **one).status_code == 302
+        with schema.in_tenant(contoso):
+            assert AppAssignment.objects.get().given_with == Invitation.objects.open().get()
+    with schema.in_tenant(contoso):
+        assert Invitation.objects.open().get().address == corrected["email"]
+    assert checksum(fabrikam) == before
+
+
 def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
     at: At, sam: Account, gita: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant
 ) -> None:
@@ -236,7 +290,7 @@ def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
     person = at(sam)
     person.post("invitations:share", asked(drawings, gita.email))
     with schema.in_tenant(contoso):
-        services.set_owners(group, owners=[mara], by=None)
+        add_owner(group, owner=mara, by=None)
         guest = DirectoryEntry.objects.get(address=gita.email)
         DirectoryEntry.objects.filter(pk=guest.pk).update(
             account=gita, external_user_state="Accepted"
@@ -251,6 +305,133 @@ def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
         assert left.app_id == other.client.app_id
         assert not group.members.exists()
         assert DirectoryEntry.objects.present().filter(pk=guest.pk).exists()
+
+
+@pytest.mark.parametrize("by_group", [False, True])
+def test_an_owner_takes_back_what_they_gave_to_somebody_elses_guest(
+    at: At,
+    sam: Account,
+    gita: Account,
+    mara: DirectoryEntry,
+    drawings: App,
+    contoso: Tenant,
+    fabrikam: Tenant,
+    by_group: bool,
+) -> None:
+    """Given here means ended here; the person, and what others gave them, stay. N01: a guest of
+    next door, who has the neighbour's app, is nobody."""
+    guest, there = (insider(tenant, gita, kind="Guest") for tenant in (contoso, fabrikam))
+    theirs = make_app(fabrikam, name="Drawings", who_may_enter=WhoMayEnter.ASSIGNED)
+    other = make_app(contoso, name="Ledger view", who_may_enter=WhoMayEnter.ASSIGNED)
+    group = make_group(contoso)
+    with schema.in_tenant(contoso):
+        add_owner(group, owner=mara, by=None)
+        services.assign(other.client.app, to=guest, by=None)
+    with schema.in_tenant(fabrikam):
+        services.assign(theirs.client.app, to=there, by=None)
+    before = checksum(fabrikam)
+    person, one = at(sam), {"entry_id": guest.pk}
+    assert "Nobody yet" in text(person.get("invitations:share"))
+    assert person.get("invitations:share_end", **one).status_code == 404
+    thing = f"group:{group.pk}" if by_group else f"app:{drawings.client.app_id}"
+    person.post("invitations:share", {"thing": thing, "to": gita.email})
+    page = text(person.get("invitations:share")).replace("<wbr>", "")
+    assert gita.email in page
+    assert "Invited by somebody else" in page
+    assert "Resend" not in page
+    corrected = {"email": "x@northwind.example"}
+    for name, data in (("share_resend", {}), ("share_correct", corrected)):
+        assert person.post(f"invitations:{name}", data, **one).status_code == 404
+    assert person.get("invitations:share_end", entry_id=there.pk).status_code == 404
+    assert "only an administrator can remove" in text(person.get("invitations:share_end", **one))
+    assert person.post("invitations:share_end", **one).status_code == 302
+    assert "Nobody yet" in text(person.get("invitations:share"))
+    assert person.post("invitations:share_end", **one).status_code == 404
+    with schema.in_tenant(contoso):
+        assert AppAssignment.objects.get(entry=guest).app_id == other.client.app_id
+        assert not group.members.exists()
+        assert DirectoryEntry.objects.present().filter(pk=guest.pk, enabled=True).exists()
+    assert checksum(fabrikam) == before
+
+
+def test_an_owner_takes_an_app_from_a_pending_guest_and_leaves_the_invitation(
+    at: At, sam: Account, drawings: App, contoso: Tenant, invite: Invite
+) -> None:
+    """Somebody else's offer is theirs to end."""
+    ledger = make_app(contoso, name="Ledger view", who_may_enter=WhoMayEnter.ASSIGNED)
+    theirs = invite(email="theirs@northwind.example", apps=[ledger.client.app])
+    person, one = at(sam), {"entry_id": theirs.entry_id}
+    person.post("invitations:share", asked(drawings, theirs.address))
+    assert "somebody else sent, stays" in text(person.get("invitations:share_end", **one))
+    assert person.post("invitations:share_end", **one).status_code == 302
+    with schema.in_tenant(contoso):
+        assert Invitation.objects.open().filter(pk=theirs.pk).exists()
+        assert AppAssignment.objects.get(entry=theirs.entry_id).app_id == ledger.client.app_id
+
+
+def test_what_is_shared_with_a_pending_guest_goes_with_the_invitation(
+    at: At, sam: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant, invite: Invite
+) -> None:
+    """Also where somebody else revokes it, as the person never came; and their offer, sent again,
+    is what they offered."""
+    group = make_group(contoso)
+    ledger = make_app(contoso, name="Ledger view", who_may_enter=WhoMayEnter.ASSIGNED)
+    theirs = invite(email="theirs@northwind.example", apps=[ledger.client.app])
+    with schema.in_tenant(contoso):
+        add_owner(group, owner=mara, by=None)
+    person = at(sam)
+    for thing in (f"app:{drawings.client.app_id}", f"group:{group.pk}"):
+        person.post("invitations:share", {"thing": thing, "to": theirs.address})
+    with schema.in_tenant(contoso):
+        second = resend_invitation(entry=theirs.entry, by=None)
+        assert AppAssignment.objects.filter(given_with=second).count() == 2
+        assert group.members.get().given_with == second
+        revoke_invitation(entry=theirs.entry, by=None)
+        assert not AppAssignment.objects.exists()
+        assert not group.members.exists()
+        resend_invitation(entry=theirs.entry, by=None)
+        assert AppAssignment.objects.get().app_id == ledger.client.app_id
+    assert "Nobody yet" in text(person.get("invitations:share"))
+
+
+def test_members_and_oneself_are_not_ones_guests(
+    at: At, gita: Account, alice: Account, contoso: Tenant
+) -> None:
+    """Who owns an app and uses it does not end that here; nor does it list the staff."""
+    entry = insider(contoso, gita, kind="Guest")
+    app = owned(contoso, entry)
+    set_policy(contoso, who_may_invite=WhoMayInvite.EVERYONE)
+    with schema.in_tenant(contoso):
+        admin = DirectoryEntry.objects.get(address=alice.email)
+        for each in (entry, admin):
+            services.assign(app.client.app, to=each, by=None)
+    person = at(gita)
+    assert "Nobody yet" in text(person.get("invitations:share"))
+    for each in (entry, admin):
+        assert person.get("invitations:share_end", entry_id=each.pk).status_code == 404
+
+
+def test_guests_are_counted_who_are_there_however_they_came(
+    at: At, sam: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant
+) -> None:
+    """By a group too, each once; members and who is deleted are no guests now."""
+    group = make_group(contoso)
+    with schema.in_tenant(contoso):
+        add_owner(group, owner=mara, by=None)
+        app = drawings.client.app
+        services.assign(app, to=group, by=None)
+        direct, both, inside, gone, gone_too = (
+            DirectoryEntry.objects.create(address=f"c{number}@northwind.example")
+            for number in range(5)
+        )
+        for entry in (direct, both, gone, mara):
+            services.assign(app, to=entry, by=None)
+        for entry in (both, inside, gone_too, mara):
+            services.add_to_group(group, entry=entry, by=None)
+        for entry in (gone, gone_too):
+            delete_entry(entry=entry, by=None)
+    page = text(at(sam).get("invitations:share"))
+    assert re.findall(r"(\d+) guests? now", page) == ["3", "2"]
 
 
 def test_who_owns_nothing_is_told_whom_to_ask(at: At, sam: Account, mara: DirectoryEntry) -> None:
@@ -283,8 +464,11 @@ def test_the_page_costs_the_same_with_many(
     for number in range(8):
         app = owned(contoso, mara, f"App {number}")
         person.post("invitations:share", asked(app, f"p{number}@northwind.example"))
+        with schema.in_tenant(contoso):
+            entry = DirectoryEntry.objects.create(address=f"q{number}@northwind.example")
+            services.assign(app.client.app, to=entry, by=None)
     assert cost() == before <= 11
     page = text(person.get("invitations:share"))
-    assert "All 9 guests you invited" in page
+    assert "All your 17 guests" in page
     everybody = text(person.client.get(person.path("invitations:share") + "?all"))
     assert all(f"p{number}@" in everybody for number in range(8))

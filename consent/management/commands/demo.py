@@ -16,10 +16,11 @@ from consent.review import agree
 from consent.statements import current_statement, publish_statement
 from invitations.models import DirectoryEntry, Invitation, TenantPolicy
 from invitations.permissions import Role
-from invitations.services.apps import assign, set_owners
+from invitations.services.apps import assign
 from invitations.services.invite import invite_guest
 from invitations.services.manage import revoke_invitation
 from invitations.services.organization import create_organization
+from invitations.services.owners import add_owner
 from invitations.services.settings import add_landing_page
 from invitations.services.unwanted import decline_invitation
 from invitations.tickets import Ticket
@@ -103,7 +104,8 @@ def share_room(domain: str, *, origin: str, known: Iterable[str] = ()) -> OAuthC
         sample_app.adjust(client, origin=origin, by=alice)
         return client
     client = sample_app.register(origin=origin, by=alice)
-    set_owners(client.app, owners=[mara] if mara else [], by=alice)
+    if mara:
+        add_owner(client.app, owner=mara, by=alice)
     guests = DirectoryEntry.objects.present().filter(
         user_type=UserType.GUEST, address__in=[address for address, _name in GUESTS.values()]
     )

@@ -1,0 +1,63 @@
+"""Who answers for an app or group, and may invite to it."""
+
+from typing import Any
+
+from django.db import transaction
+
+from invitations import audit
+from invitations.errors import OwnersError
+from invitations.models import AuditAction, DirectoryEntry, Group, SharedApp
+from invitations.states import ExternalUserState
+
+MOST_OWNERS = 10
+
+
+def _locked(thing: SharedApp | Group) -> Any:
+    """The app or group, held: two who change its owners take turns, and both changes count."""
+    model: Any = type(thing)
+    return model.objects.select_for_update().get(pk=thing.pk)
+
+
+def _is_in(entry: DirectoryEntry) -> bool:
+    inside = DirectoryEntry.objects.present().filter(
+        enabled=True, external_user_state=ExternalUserState.ACCEPTED
+    )
+    return inside.filter(pk=entry.pk).exists()
+
+
+def _record(thing: SharedApp | Group, by: DirectoryEntry | None) -> None:
+    is_app = isinstance(thing, SharedApp)
+    told: dict[str, Any] = {"app" if is_app else "group": str(thing.pk), "name": thing.name}
+    audit.record(
+        AuditAction.APP_OWNERS_CHANGED if is_app else AuditAction.GROUP_OWNERS_CHANGED,
+        actor=by,
+        owners=sorted(str(pk) for pk in thing.owners.values_list("entry_id", flat=True)),
+        **told,
+    )
+
+
+@transaction.atomic
+def add_owner(
+    thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry | None
+) -> None:
+    """One more person answers for an app or group; nothing happens to who does already.
+
+    Raises `OwnersError` beyond ten, or for somebody who is not in.
+    """
+    locked = _locked(thing)
+    if locked.owners.filter(entry=owner).exists():
+        return
+    if not _is_in(owner) or locked.owners.count() >= MOST_OWNERS:
+        raise OwnersError
+    locked.owners.create(entry=owner)
+    _record(locked, by)
+
+
+@transaction.atomic
+def take_owner(
+    thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry | None
+) -> None:
+    """This person answers for it no more, whatever happened to them since."""
+    locked = _locked(thing)
+    if locked.owners.filter(entry=owner).delete()[0]:
+        _record(locked, by)
