@@ -1,5 +1,7 @@
 """What happens to an invitation after it was sent, on the tenant's side."""
 
+from typing import Any
+
 from django.db import IntegrityError, transaction
 
 from invitations import audit
@@ -9,6 +11,8 @@ from invitations.errors import (
     TransitionError,
 )
 from invitations.models import AuditAction, DirectoryEntry, Invitation, TenantPolicy
+from invitations.models.offer import is_within_policy, policy_facts
+from invitations.permissions import Permission
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import lock_entry, unbind
@@ -17,7 +21,10 @@ from invitations.services.sharing import (
     brought_by,
     check_domain,
     check_inviting,
+    check_moving,
+    check_rights,
     hand_on,
+    rights_of,
     take_back,
     told_of,
 )
@@ -52,7 +59,11 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     check_inviting(by, policy, **brought_by(previous))
     if by:
         check_domain(previous.address, policy)
-    invitation = _open_again(previous, address=previous.address, by=by, reason=EndReason.REPLACED)
+        check_rights(previous.entry, by)
+    inviter = _inviter_of(previous, by)
+    invitation = _open_again(
+        previous, address=previous.address, by=inviter, reason=EndReason.REPLACED
+    )
     offered = hand_on(previous, invitation)
     audit.record(
         AuditAction.INVITATION_RESENT,
@@ -63,6 +74,20 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     )
     announce(invitation)
     return invitation
+
+
+def _inviter_of(previous: Invitation, by: DirectoryEntry | None) -> DirectoryEntry | None:
+    """Whose invitation it is when `by` sends it again.
+
+    Not theirs, unless they manage invitations or its inviter may invite no more: who may send a
+    colleague's invitation again may not end or correct it.
+    """
+    inviter = previous.invited_by
+    if by is None or inviter is None or Permission.MANAGE_INVITATIONS in rights_of(by):
+        return by
+    asked: Any = Invitation.objects.filter(pk=previous.pk).annotate(**policy_facts())
+    known = asked.select_related("invited_by").get()
+    return inviter if is_within_policy(known, known.facts) else by
 
 
 @transaction.atomic
@@ -124,14 +149,12 @@ def correct_address(
 ) -> Invitation:
     """The same offer to another mailbox: the old link is dead, apps and message stay.
 
-    Raises `FieldError`, `AddressTakenError`, `TransitionError` when the person has accepted.
+    Raises what `check_moving` raises, `AddressTakenError`, `TransitionError` when the person has
+    accepted.
     """
     canonical = fields.clean_address(address)
     previous = lock_newest(entry)
-    policy = TenantPolicy.objects.get()
-    check_inviting(by, policy, **brought_by(previous))
-    if by:
-        check_domain(canonical, policy)
+    check_moving(previous.entry, by, TenantPolicy.objects.get(), to=canonical)
     _give_address(previous.entry, canonical)
     invitation = _open_again(previous, address=canonical, by=by, reason=EndReason.CORRECTED)
     offered = hand_on(previous, invitation)
@@ -153,8 +176,8 @@ def reset_redemption(
     """Let somebody who accepted redeem again, perhaps with another account or address.
 
     The entry keeps its id, roles and sponsors; the account is taken off it at once, and its
-    consents are evidence of the past. Raises `FieldError`, `AddressTakenError`, `NotOneselfError`,
-    `LastAdministratorError`, `TransitionError` when there is nothing to reset.
+    consents are evidence of the past. Raises what `check_moving` raises, `AddressTakenError`,
+    `NotOneselfError`, `LastAdministratorError`, `TransitionError` when there is nothing to reset.
     """
     locked = lock_entry(entry)
     if by is not None and by.pk == locked.pk:
@@ -164,6 +187,7 @@ def reset_redemption(
     if not locked.is_accepted or previous is None:
         raise TransitionError("nothing to reset")
     mailbox = fields.clean_address(address) if address else locked.address or previous.address
+    check_moving(locked, by, TenantPolicy.objects.get(), to=mailbox)
     if mailbox != locked.address:
         _give_address(locked, mailbox)
     unbind(locked)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from invitations.domains import is_allowed
 from invitations.errors import FieldError, InvitingNotAllowedError, SharingNotAllowedError
@@ -18,12 +18,17 @@ from invitations.models import (
     SharedApp,
     TenantPolicy,
 )
-from invitations.permissions import may_offer, may_share
+from invitations.permissions import Permission, may_offer, may_share, permissions_of
 from tenants.models import UserType
 
 
 def _roles(entry: DirectoryEntry) -> list[str]:
     return list(entry.role_assignments.values_list("role", flat=True))
+
+
+def rights_of(entry: DirectoryEntry) -> frozenset[Permission]:
+    """Everything this person may do here by their roles."""
+    return permissions_of(_roles(entry))
 
 
 def _strange(asked: Iterable[Model], owned: Any) -> bool:
@@ -55,6 +60,36 @@ def check_inviting(
     # What is asked of one's own things is not asked of who may share everything.
     if not may_share(roles, brings_strange=True) and _has_strange(inviter, apps, groups):
         raise SharingNotAllowedError
+
+
+def check_moving(
+    entry: DirectoryEntry, mover: DirectoryEntry | None, policy: TenantPolicy, *, to: str
+) -> None:
+    """Raise unless `mover` may send what waits for a person to the mailbox `to`: whoever reads it
+    there gets everything that the entry holds, whoever gave it (P03, P04).
+
+    None is the operator, who may. Raises `FieldError` for the domain, `InvitingNotAllowedError` when
+    the entry has rights that the mover has not, and what `check_inviting` raises.
+    """
+    if mover is None:
+        return
+    check_domain(to, policy)
+    check_rights(entry, mover)
+    check_inviting(mover, policy, **held_by(entry))
+
+
+def check_rights(entry: DirectoryEntry, by: DirectoryEntry) -> None:
+    """Raise `InvitingNotAllowedError` when the entry has rights that `by` has not."""
+    if not rights_of(entry) <= rights_of(by):
+        raise InvitingNotAllowedError
+
+
+def held_by(entry: DirectoryEntry) -> dict[str, Any]:
+    """`apps` and `groups` that somebody has or is offered, by whomever."""
+    offers = Q(offers__entry=entry)
+    apps = SharedApp.objects.filter(offers | Q(assignments__entry=entry))
+    groups = Group.objects.filter(offers | Q(members__entry=entry))
+    return {"apps": list(apps.distinct()), "groups": list(groups.distinct())}
 
 
 def _has_strange(entry: DirectoryEntry, apps: Iterable[SharedApp], groups: Iterable[Group]) -> bool:

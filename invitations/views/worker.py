@@ -200,7 +200,9 @@ def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpRespons
             say(form, error)
         except AddressTakenError:
             form.add_error("email", _("Somebody else in the directory has this address."))
-        except (InvitingNotAllowedError, SharingNotAllowedError) as error:
+        except SharingNotAllowedError:
+            form.add_error("email", _("They were given more than yours: ask an administrator."))
+        except InvitingNotAllowedError as error:
             raise PermissionDenied from error
         except TransitionError as error:
             raise Http404 from error

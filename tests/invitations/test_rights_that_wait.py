@@ -1,0 +1,172 @@
+"""Nobody gets more than they have by sending to a mailbox what waits for somebody else."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import pytest
+
+from invitations.errors import InvitingNotAllowedError
+from invitations.models import DirectoryEntry, Invitation, SharedApp, TenantPolicy
+from invitations.permissions import Role
+from invitations.services import apps
+from invitations.services.access import set_access
+from invitations.services.invite import invite_guest
+from invitations.services.manage import correct_address, resend_invitation
+from invitations.services.owners import add_owner
+from invitations.states import InvitationStatus
+from tenants import schema
+from tenants.models import Account, Tenant, UserType
+from tests.browserless import accept, to_review
+from tests.conftest import Invite, Place
+from tests.consent.test_portal_apps import insider
+
+At = Callable[..., Place]
+MALLORY = "mallory@evil.example"
+
+
+@pytest.fixture
+def ivan(contoso: Tenant, sam: Account) -> DirectoryEntry:
+    """A member with the role Guest inviter."""
+    return insider(contoso, sam, Role.GUEST_INVITER)
+
+
+def pending(tenant: Tenant, *roles: Role, kind: UserType = UserType.MEMBER) -> Invitation:
+    """Somebody whom Contoso's administrator invited, and who has not come yet."""
+    with schema.in_tenant(tenant):
+        admin = DirectoryEntry.objects.get(address="alice@contoso.example")
+        return invite_guest(
+            email="boss@contoso.example", invited_by=admin, roles=roles, user_type=kind
+        )
+
+
+def newest(invitation: Invitation) -> Invitation:
+    return Invitation.objects.filter(entry=invitation.entry_id).latest("created_at")
+
+
+def test_a_guest_inviter_cannot_become_an_administrator(
+    at: At, sam: Account, ivan: DirectoryEntry, contoso: Tenant
+) -> None:
+    """P02, P03: sending a pending administrator's invitation again does not make it one's own,
+    to correct or to end by the owners' page."""
+    invitation = pending(contoso, Role.ADMINISTRATOR)
+    person, here = at(sam), {"entry_id": invitation.entry_id}
+    assert person.post("invitations:resend", **here).status_code == 403
+    assert person.post("invitations:share_resend", **here).status_code == 404
+    correct = person.post("invitations:share_correct", {"email": MALLORY}, **here)
+    assert correct.status_code == 404
+    assert person.post("invitations:share_end", **here).status_code == 404
+    with schema.in_tenant(contoso):
+        assert newest(invitation) == invitation
+        assert newest(invitation).status == InvitationStatus.PENDING_ACCEPTANCE
+
+
+RIGHTS = [
+    (Role.GUEST_INVITER, Role.AUDITOR, False),
+    (Role.GUEST_INVITER, Role.USER_ADMINISTRATOR, False),
+    (Role.GUEST_INVITER, Role.GUEST_INVITER, True),
+    (Role.USER_ADMINISTRATOR, Role.ADMINISTRATOR, False),
+    (Role.USER_ADMINISTRATOR, Role.AUDITOR, False),
+    (Role.USER_ADMINISTRATOR, Role.GUEST_INVITER, True),
+    (Role.ADMINISTRATOR, Role.ADMINISTRATOR, True),
+]
+
+
+@pytest.mark.parametrize(("mover_role", "waiting", "may"), RIGHTS)
+def test_rights_go_only_where_somebody_sends_them_who_has_them(
+    contoso: Tenant, sam: Account, mover_role: Role, waiting: Role, may: bool
+) -> None:
+    """P03: correct and resend, whoever asks; the operator may always."""
+    mover, invitation = insider(contoso, sam, mover_role), pending(contoso, waiting)
+    with schema.in_tenant(contoso):
+        for act in (resend_invitation, partial(correct_address, address=MALLORY)):
+            with nullcontext() if may else pytest.raises(InvitingNotAllowedError):
+                act(entry=invitation.entry, by=mover)
+        correct_address(entry=invitation.entry, address="boss@other.example", by=None)
+
+
+def test_a_messenger_does_not_become_the_inviter(
+    at: At, sam: Account, ivan: DirectoryEntry, contoso: Tenant
+) -> None:
+    """P03: a guest inviter may send a colleague's invitation again, and neither end nor correct
+    it; where its inviter may invite no more, it is theirs."""
+    invitation = pending(contoso, kind=UserType.GUEST)
+    person, here = at(sam), {"entry_id": invitation.entry_id}
+    assert person.post("invitations:resend", **here).status_code == 302
+    with schema.in_tenant(contoso):
+        assert newest(invitation).invited_by == invitation.invited_by
+        assert newest(invitation) != invitation
+    assert person.post("invitations:share_end", **here).status_code == 404
+    with schema.in_tenant(contoso):
+        DirectoryEntry.objects.filter(address="alice@contoso.example").update(enabled=False)
+    assert person.post("invitations:resend", **here).status_code == 302
+    with schema.in_tenant(contoso):
+        assert newest(invitation).invited_by == ivan
+
+
+@pytest.mark.parametrize("given", ["share", "set_access", "group"])
+def test_another_owners_app_stays_with_the_person_it_was_given_to(
+    at: At, sam: Account, gita: Account, contoso: Tenant, given: str
+) -> None:
+    """P04: what somebody else gave to a pending guest does not move to a mailbox of one's choice;
+    the page says whom to ask, and what is one's own alone still moves."""
+    olga, pete = insider(contoso, sam), insider(contoso, gita)
+    with schema.in_tenant(contoso):
+        mine, secret = (apps.add_app(name=name, by=None) for name in ("Mine", "Secret"))
+        add_owner(mine, owner=olga, by=None)
+        add_owner(secret, owner=pete, by=None)
+    person, there = at(sam), at(gita)
+    asked = {"thing": f"app:{mine.pk}", "to": "nice@partner.example", "message": ""}
+    assert person.post("invitations:share", asked).status_code == 302
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.get(address="nice@partner.example")
+    here: dict[str, Any] = {"entry_id": entry.pk}
+    moved = person.post("invitations:share_correct", {"email": "nicer@partner.example"}, **here)
+    assert moved.status_code == 302
+    give(given, contoso, entry, mine, secret)
+    if given == "share":
+        shared = asked | {"thing": f"app:{secret.pk}", "to": "nicer@partner.example"}
+        assert there.post("invitations:share", shared).status_code == 302
+    refused = person.post("invitations:share_correct", {"email": MALLORY}, **here)
+    assert refused.status_code == 400
+    assert "ask an administrator" in refused.content.decode()
+    with schema.in_tenant(contoso):
+        assert DirectoryEntry.objects.get(pk=entry.pk).address == "nicer@partner.example"
+
+
+def give(
+    how: str, tenant: Tenant, entry: DirectoryEntry, mine: SharedApp, secret: SharedApp
+) -> None:
+    """By an administrator, alone or with a group; `share` is the other owner's own page."""
+    with schema.in_tenant(tenant):
+        if how == "set_access":
+            set_access(entry=entry, apps=[mine, secret], groups=[], by=None)
+        elif how == "group":
+            group = apps.add_group(name="Insiders", by=None)
+            apps.assign(secret, to=group, by=None)
+            apps.add_to_group(group, entry=entry, by=None)
+
+
+def test_a_reset_goes_only_where_the_tenant_invites(
+    at: At, alice: Account, gita: Account, invite: Invite, contoso: Tenant
+) -> None:
+    """P03: nobody is locked out by a success that leads nowhere."""
+    guest, invitation = at(gita), invite()
+    assert accept(guest, to_review(guest, invitation)).status_code == 303
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(domain_rule="allow", domains=["northwind.example"])
+
+    def reset_to(address: str) -> int:
+        told = {"email": address}
+        answer = at(alice).post(
+            "invitations:act", told, entry_id=invitation.entry_id, action="reset"
+        )
+        return int(answer.status_code)
+
+    assert reset_to("gita@elsewhere.example") == 400
+    with schema.in_tenant(contoso):
+        assert DirectoryEntry.objects.get(pk=invitation.entry_id).is_accepted
+    assert reset_to("gita.nair@northwind.example") == 302
+    with schema.in_tenant(contoso):
+        assert not DirectoryEntry.objects.get(pk=invitation.entry_id).is_accepted
