@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from consent import clients
+from consent import clients, shown_once
 from consent.app_forms import AppForm, AssignForm, LogoForm
 from consent.errors import SecretNotNeededError, TooManySecretsError
 from consent.models import AppVisit, ClientSecret, ClientType, OAuthClient
@@ -57,6 +57,14 @@ def apps(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "consent/apps.html", context)
 
 
+def _to_app(viewer: Viewer, app_id: UUID, *, secret: str = "") -> HttpResponse:
+    """On to the app's page, which shows a new secret once."""
+    response = redirect("consent:app", app_id=app_id)
+    if secret:
+        shown_once.hand_over(response, secret, app_id=app_id, entry_id=viewer.entry.pk)
+    return response
+
+
 def _status(request: HttpRequest) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST if request.method == "POST" else HTTPStatus.OK
 
@@ -64,18 +72,19 @@ def _status(request: HttpRequest) -> HTTPStatus:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
 def new_app(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Register an app; an app that keeps secrets gets its first one, shown once."""
+    """Register an app; an app that keeps secrets gets its first one, shown once (O10)."""
     form = AppForm(request.POST if request.method == "POST" else None)
-    made: list[OAuthClient] = []
+    made: list[tuple[OAuthClient, str]] = []
 
     def perform() -> None:
         made.append(
-            clients.register_app(registration=form.registration(), by=viewer.entry, **form.about())
+            clients.share_app(registration=form.registration(), by=viewer.entry, **form.about())
         )
 
     if answered(form, perform):
-        messages.success(request, _("%(name)s is shared.") % {"name": made[0].app})
-        return redirect("consent:app", app_id=made[0].app_id)
+        client, secret = made[0]
+        messages.success(request, _("%(name)s is shared.") % {"name": client.app})
+        return _to_app(viewer, client.app_id, secret=secret)
     context = {"section": "apps", "person": viewer, "form": form}
     return render(request, "consent/app_form.html", context, status=_status(request))
 
@@ -212,13 +221,24 @@ def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any
     return render(request, "consent/app.html", context, status=more.get("status", HTTPStatus.OK))
 
 
+def _shown(request: HttpRequest, viewer: Viewer, client: OAuthClient) -> HttpResponse:
+    """The page, with the secret that was made just now, if there is one."""
+    if request.method != "GET" or shown_once.COOKIE not in request.COOKIES:
+        return _page(request, viewer, client)
+    secret = shown_once.read(request, app_id=client.app_id, entry_id=viewer.entry.pk)
+    response = _page(request, viewer, client, new_secret=secret)
+    response["Cache-Control"] = "no-store"
+    shown_once.forget(response, app_id=client.app_id)
+    return response
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SHARE_APPS)
 def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     """One app: how it signs in, its direct link, its people, owners, picture and last visits."""
     client = _client(app_id)
     if request.method != "POST":
-        return _page(request, viewer, client)
+        return _shown(request, viewer, client)
     forms = _forms(request)
     if _act(request, viewer, client.app, forms):
         messages.success(request, _("Saved."))
@@ -229,27 +249,29 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
 @require_POST
 @require(Permission.MANAGE_APPS)
 def add_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
-    """A new secret, on the page that answers and never again (O10)."""
-    client = _client(app_id)
+    """A new secret, on the page that comes next and never again (O10)."""
+    client, secret = _client(app_id), ""
     try:
         secret = clients.add_secret(client, by=viewer.entry)
     except TooManySecretsError:
         messages.error(request, _("There are two secrets already. Remove the older one first."))
     except SecretNotNeededError:
         messages.error(request, _("This kind of app keeps no secret."))
-    else:
-        response = _page(request, viewer, client, new_secret=secret)
-        response["Cache-Control"] = "no-store"
-        return response
-    return redirect("consent:app", app_id=app_id)
+    return _to_app(viewer, app_id, secret=secret)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
-def remove_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
-    """It opens nothing from the next request on."""
+def remove_secret(
+    request: HttpRequest, viewer: Viewer, app_id: UUID, secret_id: UUID
+) -> HttpResponse:
+    """Ask, as an app that still uses it lets nobody in any more; then it opens nothing."""
     client = _client(app_id)
-    row = _named(ClientSecret, request.POST.get("secret", ""), client=client)
-    clients.remove_secret(row, by=viewer.entry)
-    messages.success(request, _("The secret is removed and opens nothing any more."))
-    return redirect("consent:app", app_id=app_id)
+    row = _named(ClientSecret, str(secret_id), client=client)
+    if request.method == "POST":
+        clients.remove_secret(row, by=viewer.entry)
+        messages.success(request, _("The secret is removed and opens nothing any more."))
+        return redirect("consent:app", app_id=app_id)
+    context = {"section": "apps", "person": viewer, "app": client.app, "secret": row}
+    context["is_last"] = client.secrets.count() == 1
+    return render(request, "consent/secret_remove.html", context)

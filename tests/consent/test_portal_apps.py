@@ -3,13 +3,16 @@
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
+from consent import shown_once
 from consent.models import ClientSecret, ClientType, OAuthClient
 from invitations.models import (
     AppAssignment,
@@ -26,7 +29,7 @@ from tenants import schema
 from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
 from tests.conftest import Invite, Place, add_second_factor
-from tests.rows import checksum
+from tests.rows import checksum, dump
 
 At = Callable[..., Place]
 
@@ -70,6 +73,12 @@ def make_group(tenant: Tenant, name: str = "Builders") -> Group:
         return services.add_group(name=name, by=None)
 
 
+def shown_secret(answer: Any) -> str:
+    """The secret that an app's page shows; empty when it shows none."""
+    found = re.search(r'<code class="mono copy">([\w-]{43})</code>', answer.content.decode())
+    return found[1] if found else ""
+
+
 @pytest.fixture
 def rooms(contoso: Tenant) -> App:
     return make_app(contoso)
@@ -88,7 +97,8 @@ ROUTES = [
     ("get", "consent:remove_app", "app"),
     ("post", "consent:remove_app", "app"),
     ("post", "consent:add_secret", "app"),
-    ("post", "consent:remove_secret", "app"),
+    ("get", "consent:remove_secret", "secret"),
+    ("post", "consent:remove_secret", "secret"),
     ("get", "invitations:groups", ""),
     ("get", "invitations:new_group", ""),
     ("post", "invitations:new_group", ""),
@@ -105,6 +115,10 @@ def ids(tenant: Tenant, of: str) -> dict[str, Any]:
     """The id that the route takes, of a thing of this tenant."""
     if of == "app":
         return {"app_id": make_app(tenant).client.app_id}
+    if of == "secret":
+        client = make_app(tenant).client
+        with schema.in_tenant(tenant):
+            return {"app_id": client.app_id, "secret_id": client.secrets.get().pk}
     return {"group_id": make_group(tenant).pk} if of == "group" else {}
 
 
@@ -137,11 +151,11 @@ def test_an_id_of_next_door_is_an_id_that_never_existed(
     at: At, alice: Account, fabrikam: Tenant, method: str, name: str, of: str
 ) -> None:
     """N01: 404 with the same body, with the decoy next door."""
-    (key, decoy), *_none = ids(fabrikam, of).items()
+    decoy = ids(fabrikam, of)
     before = checksum(fabrikam)
     admin = at(alice)
-    foreign = getattr(admin, method)(name, **{key: decoy})
-    unknown = getattr(admin, method)(name, **{key: uuid4()})
+    foreign = getattr(admin, method)(name, **decoy)
+    unknown = getattr(admin, method)(name, **dict.fromkeys(decoy, uuid4()))
     assert foreign.status_code == unknown.status_code == 404
     strip = re.compile(rb'value="[^"]*"')
     assert strip.sub(b"", foreign.content) == strip.sub(b"", unknown.content)
@@ -172,9 +186,10 @@ def test_ids_in_forms_of_next_door_are_not_found(
     ]
     for data in asked:
         assert admin.post("consent:app", data, app_id=app_id).status_code == 404
-    for pk in (secret.pk, own_other.pk, "x"):
-        answer = admin.post("consent:remove_secret", {"secret": pk}, app_id=app_id)
-        assert answer.status_code == 404
+    for pk in (secret.pk, own_other.pk, uuid4()):
+        named = {"app_id": app_id, "secret_id": pk}
+        assert admin.get("consent:remove_secret", **named).status_code == 404
+        assert admin.post("consent:remove_secret", **named).status_code == 404
     for entry in (frank_entry.pk, "x", ""):
         data = {"do": "take", "entry": entry}
         assert admin.post("invitations:group", data, group_id=group.pk).status_code == 404
@@ -202,9 +217,11 @@ def test_user_administrators_give_apps_and_change_none(
     assert person.post("consent:app", given, app_id=app_id).status_code == 302
     owner = {"do": "add_owner", "email": "alice@contoso.example"}
     assert person.post("consent:app", owner, app_id=app_id).status_code == 404
-    for name in ("new_app", "edit_app", "remove_app", "add_secret", "remove_secret"):
+    for name in ("new_app", "edit_app", "remove_app", "add_secret"):
         kwargs = {} if name == "new_app" else {"app_id": app_id}
         assert person.post(f"consent:{name}", **kwargs).status_code == 403
+    named = {"app_id": app_id, "secret_id": uuid4()}
+    assert person.post("consent:remove_secret", **named).status_code == 403
     group = make_group(contoso)
     for name in ("edit_group", "remove_group"):
         assert person.post(f"invitations:{name}", group_id=group.pk).status_code == 403
@@ -234,38 +251,90 @@ def test_an_app_is_shared_with_a_secret_that_is_shown_once(
     assert "No app yet" in text(admin.get("consent:apps"))
     client = register(admin)
     app_id = client.app_id
-    page = text(admin.get("consent:app", app_id=app_id))
-    assert "the app cannot sign anybody in" in page
-    assert f"/o/contoso/open/{app_id}/" in page
-    assert str(client.pk) in page
-    shown = [admin.post("consent:add_secret", app_id=app_id) for _each in range(3)]
-    assert [answer.status_code for answer in shown] == [200, 200, 302]
-    assert shown[0]["Cache-Control"] == "no-store"
-    found = re.search(r'<code class="mono copy">([\w-]{43})</code>', shown[0].content.decode())
-    assert found
-    secret = found[1]
-    # Every other form of the page that shows it leads back to the app.
-    actions = set(re.findall(r'<form[^>]*method="post"[^>]*>', shown[0].content.decode()))
-    assert all("action=" in form for form in actions)
+    answer = admin.get("consent:app", app_id=app_id)
+    assert f"/o/contoso/open/{app_id}/" in text(answer)
+    assert str(client.pk) in text(answer)
+    secret = shown_secret(answer)
+    assert not shown_secret(admin.get("consent:app", app_id=app_id))
+    admin.post("consent:add_secret", app_id=app_id)
+    assert shown_secret(admin.get("consent:app", app_id=app_id)) not in {"", secret}
+    admin.post("consent:add_secret", app_id=app_id)
     later = admin.get("consent:app", app_id=app_id)
     assert "There are two secrets already" in text(later)
-    assert secret not in text(later)
+    assert not shown_secret(later)
     with schema.in_tenant(contoso):
         older, newer = ClientSecret.objects.filter(client=client).order_by("created_at")
         assert older.hint == secret[:4]
     app = App(contoso, client, secret)
+    named = {"app_id": app_id, "secret_id": older.pk}
+    assert "its only secret" not in text(admin.get("consent:remove_secret", **named))
     assert app.post("introspect", token="x").status_code == 200
-    admin.post("consent:remove_secret", {"secret": older.pk}, app_id=app_id)
+    admin.post("consent:remove_secret", **named)
     assert app.post("introspect", token="x").status_code == 401
+    last = admin.get("consent:remove_secret", app_id=app_id, secret_id=newer.pk)
+    assert "its only secret" in text(last)
     with schema.in_tenant(contoso):
         assert list(ClientSecret.objects.filter(client=client)) == [newer]
     assert checksum(fabrikam) == before
 
 
+def test_a_new_secret_survives_no_reload_and_lies_nowhere(
+    at: At, alice: Account, rooms: App, contoso: Tenant
+) -> None:
+    """O10: reloading or changing the language makes no second one, and no table holds it."""
+    admin, app_id = at(alice), rooms.client.app_id
+    path = admin.path("consent:app", app_id=app_id)
+    answer = admin.post("consent:add_secret", app_id=app_id)
+    assert (answer.status_code, answer["Location"]) == (302, path)
+    waiting = answer.cookies[shown_once.COOKIE]
+    assert waiting["httponly"]
+    assert (waiting["path"], waiting["samesite"]) == (path, "Strict")
+    assert admin.client.head(path).status_code == 200
+    page = admin.client.get(path)
+    secret = shown_secret(page)
+    assert secret
+    assert page["Cache-Control"] == "no-store"
+    assert secret not in waiting.value
+    assert secret not in dump()
+    for way in (path, path, admin.path("consent:apps")):
+        assert secret not in text(admin.client.get(way))
+    switched = admin.client.post("/language/", {"language": "nl", "next": path}, follow=True)
+    assert switched.status_code == 200
+    assert secret not in text(switched)
+    with schema.in_tenant(contoso):
+        assert rooms.client.secrets.count() == 2
+
+
+def test_a_new_secret_is_for_whoever_asked_for_it_and_for_a_minute(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    """O10: not for who signs in at the same browser, not at another app, not later, not forged."""
+    insider(contoso, gita, Role.ADMINISTRATOR)
+    add_second_factor(gita)
+    admin, other = at(alice), make_app(contoso, name="Drawings").client.app_id
+    made = admin.post("consent:add_secret", app_id=rooms.client.app_id)
+    waiting = made.cookies[shown_once.COOKIE].value
+
+    def shown(person: Account, app_id: Any, value: str) -> str:
+        place = at(person)
+        place.client.cookies[shown_once.COOKIE] = value
+        return shown_secret(place.get("consent:app", app_id=app_id))
+
+    assert shown(alice, rooms.client.app_id, waiting)
+    assert not shown(gita, rooms.client.app_id, waiting)
+    assert not shown(alice, other, waiting)
+    for forged in ("x", "é", waiting[:-4] + "AAAA", ""):
+        assert not shown(alice, rooms.client.app_id, forged)
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
+        assert not shown(alice, rooms.client.app_id, waiting)
+
+
 def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
     admin = at(alice)
     client = register(admin, client_type="public")
-    assert "Make a secret" not in text(admin.get("consent:app", app_id=client.app_id))
+    answer = admin.get("consent:app", app_id=client.app_id)
+    assert "Make a secret" not in text(answer)
+    assert not shown_secret(answer)
     path = admin.path("consent:add_secret", app_id=client.app_id)
     assert "keeps no secret" in text(admin.client.post(path, follow=True))
 
