@@ -102,6 +102,13 @@ def answered(form: Any, perform: Callable[[], object]) -> bool:
     return False
 
 
+def outcome(form: Any, perform: Callable[[], str]) -> str:
+    """What `perform` says that it did; empty when the form says beside its fields why not."""
+    said: list[str] = []
+    answered(form, lambda: said.append(perform()))
+    return "".join(said)
+
+
 def validity_choices(policy: TenantPolicy) -> list[tuple[int, Any]]:
     """The usual periods, and the tenant's own when it is another."""
     own = int(policy.validity.total_seconds())

@@ -16,11 +16,14 @@ from consent.app_forms import AppForm, AssignForm, LogoForm
 from consent.errors import SecretNotNeededError, TooManySecretsError
 from consent.models import AppVisit, ClientSecret, ClientType, OAuthClient
 from invitations.access import Viewer, require
-from invitations.forms import WhoForm, answered
-from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
+from invitations.forms import WhoForm, answered, outcome
+from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.permissions import Permission
 from invitations.services import apps as services
+from invitations.views.owning import add_owner, take_owner
 from tenants import schema
+from tenants.mail import outbox
+from tenants.models import MailKind
 
 SHOWN = 200
 VISITS = 20
@@ -102,7 +105,7 @@ def edit_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse
         )
 
     if answered(form, perform):
-        messages.success(request, _("Saved."))
+        messages.success(request, _("%(name)s is changed.") % {"name": form.about()["name"]})
         return redirect("consent:app", app_id=app_id)
     context = {"section": "apps", "person": viewer, "form": form, "app": client.app}
     return render(request, "consent/app_form.html", context, status=_status(request))
@@ -138,6 +141,18 @@ def _named(model: Any, pk: str, **of: Any) -> Any:
     return found
 
 
+def _given(request: HttpRequest, app: SharedApp) -> AppAssignment:
+    found: AppAssignment = _named(AppAssignment, request.POST.get("assignment", ""), app=app)
+    return found
+
+
+def _group_at_stake(request: HttpRequest, app: SharedApp) -> Group | None:
+    """The group whose people would all lose the app by this button: asked about first."""
+    if request.POST.get("do") != "unassign" or "sure" in request.POST:
+        return None
+    return _given(request, app).group
+
+
 def _forms(request: HttpRequest) -> dict[str, Any]:
     """The forms of an app's page; the one whose button was pressed is bound."""
     asked = request.POST.get("do", "")
@@ -152,38 +167,60 @@ def _forms(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
-    """What only who manages apps may do; False when a form says why not."""
+def _set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry) -> str:
+    services.set_logo(app, upload=upload, by=by)
+    return _("The picture is shown from now on.") if upload else _("The picture is removed.")
+
+
+def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> str:
+    """What only who manages apps may do, like `_act`."""
     by, owners = viewer.entry, _owners(app)
     if asked == "add_owner":
         form = forms[asked]
-        return answered(
-            form, lambda: services.set_owners(app, owners=[*owners, form.find()], by=by)
-        )
+        return outcome(form, lambda: add_owner(app, owners=owners, entry=form.find(), by=by))
     if asked == "take_owner":
         gone = _named(DirectoryEntry, posted.get("entry", ""), apps_owned__app=app)
-        rest = [owner for owner in owners if owner != gone]
-        services.set_owners(app, owners=rest, by=by)
-        return True
+        return take_owner(app, owners=owners, entry=gone, by=by)
     if asked == "logo":
         form = forms[asked]
-        return answered(form, lambda: services.set_logo(app, upload=form.upload(), by=by))
+        return outcome(form, lambda: _set_logo(app, upload=form.upload(), by=by))
     if asked == "no_logo":
-        services.set_logo(app, upload=None, by=by)
-        return True
+        return _set_logo(app, upload=None, by=by)
     raise Http404
 
 
-def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
-    """What a button of the page asks for; False when its form says why not."""
+def _assign(
+    app: SharedApp, *, to: DirectoryEntry | Group, roles: list[str], by: DirectoryEntry
+) -> str:
+    whom = {"group": to} if isinstance(to, Group) else {"entry": to}
+    was_given = AppAssignment.objects.filter(app=app, **whom).exists()
+    given = services.assign(app, to=to, roles=roles, by=by)
+    named = {"who": to, "app": app}
+    if was_given:
+        return _("%(who)s has %(app)s already. The roles are as you entered them.") % named
+    tenant = schema.current_tenant()
+    if outbox.is_promised(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=[given.pk]):
+        return _("%(who)s now has %(app)s and is told by e-mail.") % named
+    return _("%(who)s now has %(app)s.") % named
+
+
+def _unassign(given: AppAssignment, *, by: DirectoryEntry) -> str:
+    services.unassign(given, by=by)
+    return _("%(who)s is removed from %(app)s.") % {
+        "who": given.entry or given.group,
+        "app": given.app,
+    }
+
+
+def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> str:
+    """What a button of the page asks for, in words for what was done; empty when its form says
+    why not."""
     asked, by = request.POST.get("do", ""), viewer.entry
     if asked == "assign":
         form = forms[asked]
-        return answered(form, lambda: services.assign(app, by=by, **form.asked()))
+        return outcome(form, lambda: _assign(app, by=by, **form.asked()))
     if asked == "unassign":
-        given = _named(AppAssignment, request.POST.get("assignment", ""), app=app)
-        services.unassign(given, by=by)
-        return True
+        return _unassign(_given(request, app), by=by)
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
     return _manage(asked, request.POST, viewer, app, forms)
@@ -221,6 +258,12 @@ def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any
     return render(request, "consent/app.html", context, status=more.get("status", HTTPStatus.OK))
 
 
+def _ask_about(request: HttpRequest, viewer: Viewer, app: SharedApp, group: Group) -> HttpResponse:
+    context = {"section": "apps", "person": viewer, "app": app, "group": group}
+    context |= {"people": group.members.count(), "assignment": request.POST["assignment"]}
+    return render(request, "consent/group_unassign.html", context)
+
+
 def _shown(request: HttpRequest, viewer: Viewer, client: OAuthClient) -> HttpResponse:
     """The page, with the secret that was made just now, if there is one."""
     if request.method != "GET" or shown_once.COOKIE not in request.COOKIES:
@@ -239,9 +282,11 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     client = _client(app_id)
     if request.method != "POST":
         return _shown(request, viewer, client)
+    if group := _group_at_stake(request, client.app):
+        return _ask_about(request, viewer, client.app, group)
     forms = _forms(request)
-    if _act(request, viewer, client.app, forms):
-        messages.success(request, _("Saved."))
+    if done := _act(request, viewer, client.app, forms):
+        messages.success(request, done)
         return redirect("consent:app", app_id=app_id)
     return _page(request, viewer, client, forms=forms, status=HTTPStatus.BAD_REQUEST)
 

@@ -423,6 +423,53 @@ def test_people_and_groups_are_given_an_app(
         assert not AppAssignment.objects.filter(entry=guest).exists()
 
 
+def test_a_whole_group_loses_an_app_only_after_a_question(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    guest, group = insider(contoso, gita, kind="Guest"), make_group(contoso)
+    with schema.in_tenant(contoso):
+        services.add_to_group(group, entry=guest, by=None)
+        given = services.assign(rooms.client.app, to=group, by=None)
+    admin, app_id = at(alice), rooms.client.app_id
+    data = {"do": "unassign", "assignment": str(given.pk)}
+    before = checksum(contoso)
+    asked = text(admin.post("consent:app", data, app_id=app_id))
+    assert "Take Project room from the group Builders?" in asked
+    assert "1 person is in the group" in asked
+    assert checksum(contoso) == before
+    answer = admin.post("consent:app", data | {"sure": "1"}, app_id=app_id)
+    assert answer.status_code == 302
+    with schema.in_tenant(contoso):
+        assert not AppAssignment.objects.filter(group=group).exists()
+
+
+def test_every_button_of_an_app_says_what_it_did(
+    at: At, alice: Account, gita: Account, sam: Account, contoso: Tenant, rooms: App, invite: Invite
+) -> None:
+    """“Told by e-mail” only where a mail was promised: to who is in, the first time."""
+    mara, guest = insider(contoso, sam), insider(contoso, gita, kind="Guest")
+    invite(email="pending@tailspin.example")
+    admin = at(alice)
+    path = admin.path("consent:app", app_id=rooms.client.app_id)
+
+    def said(do: str, **data: str) -> str:
+        return text(admin.client.post(path, {"do": do, **data}, follow=True))
+
+    first = said("assign", email=gita.email)
+    assert f"{gita.email} now has Project room and is told by e-mail." in first
+    assert "has Project room already" in said("assign", email=gita.email, roles="editor")
+    pending = said("assign", email="pending@tailspin.example")
+    assert "pending@tailspin.example now has Project room." in pending
+    with schema.in_tenant(contoso):
+        given = AppAssignment.objects.get(entry=guest)
+    taken = said("unassign", assignment=str(given.pk))
+    assert f"{gita.email} is removed from Project room." in taken
+    assert "is an owner now" in said("add_owner", email=sam.email)
+    assert "is an owner already" in said("add_owner", email=sam.email)
+    assert "is not an owner any more" in said("take_owner", entry=str(mara.pk))
+    assert "The picture is removed" in said("no_logo")
+
+
 def test_owners_are_people_who_are_in(
     at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App, invite: Invite
 ) -> None:
@@ -535,7 +582,10 @@ def test_a_group_from_its_making_to_its_end(
     assert again.status_code == 400
     assert "This name is taken" in text(again)
     add = {"do": "add", "email": gita.email}
-    assert admin.post("invitations:group", add, **kwargs).status_code == 302
+    path = admin.path("invitations:group", **kwargs)
+    added = text(admin.client.post(path, add, follow=True))
+    assert f"{gita.email} is in the group now." in added
+    assert "is in the group already" in text(admin.client.post(path, add, follow=True))
     unknown = admin.post("invitations:group", add | {"email": "x@nowhere.example"}, **kwargs)
     assert unknown.status_code == 400
     assert "People <span" in text(admin.get("invitations:group", **kwargs))
