@@ -1,19 +1,28 @@
 """Reading the audit log: the page, the export, and the walk along the chain."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, Subquery
+from django.db.models import F, Q, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from invitations import audit, chain
-from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry
+from invitations.models import (
+    AuditAction,
+    AuditEvent,
+    AuditHead,
+    DirectoryEntry,
+    Group,
+    SharedApp,
+)
 from tenants import schema
 from tenants.models import Tenant
 
@@ -92,6 +101,7 @@ DETAILS: dict[str, Any] = {
     "groups": gettext_lazy("Groups"),
     "roles": gettext_lazy("Roles"),
     "owners": gettext_lazy("Owners"),
+    "sponsors": gettext_lazy("Sponsors"),
     "who_may_enter": gettext_lazy("Who may enter"),
     "who_may_invite": gettext_lazy("Who may invite"),
     "reason": gettext_lazy("Reason"),
@@ -147,6 +157,18 @@ def pseudonym(pk: UUID) -> str:
     return _("Former guest %(mark)s") % {"mark": pk.hex[:4]}
 
 
+# Details that are ids of apps, groups or people, one or a list of them.
+THINGS = ("app", "apps", "group", "groups")
+NAMED = (*THINGS, "owners", "sponsors")
+
+
+def _each(value: Any) -> list[str]:
+    """One or a list, as a list; None is nothing."""
+    if value is None:
+        return []
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
 @dataclass(frozen=True)
 class AuditRow:
     """A row with the names that its ids have today."""
@@ -154,6 +176,7 @@ class AuditRow:
     event: AuditEvent
     actor: str
     about: str
+    names: Mapping[str, str]
 
     @property
     def words(self) -> str:
@@ -162,28 +185,55 @@ class AuditRow:
     @property
     def detail(self) -> str:
         """`Version: 3 · Hash: 9f…`"""
-        return " · ".join(_told(name, value) for name, value in self.event.detail.items())
+        return " · ".join(
+            _told(name, value, self.names if name in NAMED else {})
+            for name, value in self.event.detail.items()
+        )
+
+    @property
+    def things(self) -> str:
+        """Which apps and groups it was about, as far as they are still there."""
+        ids = [pk for name in THINGS for pk in _each(self.event.detail.get(name))]
+        return ", ".join(self.names[pk] for pk in ids if pk in self.names)
 
 
-def _told(name: str, value: Any) -> str:
+def _told(name: str, value: Any, names: Mapping[str, str]) -> str:
     label = DETAILS.get(name) or name.replace("_", " ").capitalize()
     if value is True or value is False:
         value = _("yes") if value else _("no")
-    return f"{label}: {'–' if value is None else value}"
+    return f"{label}: {', '.join(names.get(one, one) for one in _each(value)) or '–'}"
+
+
+def _ids_in(row: AuditEvent) -> set[UUID]:
+    """Every id that a row tells and that may have a name."""
+    told = {pk for pk in (row.actor_id, row.entry_id) if pk}
+    for one in (one for name in NAMED for one in _each(row.detail.get(name))):
+        with suppress(ValueError):
+            told.add(UUID(one))
+    return told
+
+
+def _names_of(ids: set[UUID]) -> dict[str, str]:
+    """What people, apps and groups are called today, by id, in one statement; not the erased."""
+    if not ids:
+        return {}
+    called: Any = Coalesce(NullIf("display_name", Value("")), "address")
+    people: Any = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", called)
+    apps = SharedApp.objects.filter(pk__in=ids).values_list("pk", "name")
+    groups = Group.objects.filter(pk__in=ids).values_list("pk", "name")
+    return {str(pk): name for pk, name in people.union(apps, groups) if name}
 
 
 def with_names(found: Iterable[AuditEvent]) -> list[AuditRow]:
     """The rows with names beside them, in one statement for all names."""
     rows = list(found)
-    ids = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk}
-    people = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", "display_name", "address")
-    names = {pk: name or address for pk, name, address in people} if ids else {}
+    names = _names_of(set().union(*map(_ids_in, rows)))
 
     def name_of(pk: UUID | None, nobody: str) -> str:
-        return (names.get(pk) or pseudonym(pk)) if pk else nobody
+        return (names.get(str(pk)) or pseudonym(pk)) if pk else nobody
 
     return [
-        AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""))
+        AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""), names)
         for row in rows
     ]
 

@@ -533,9 +533,12 @@ def test_a_logo_is_shown_and_taken_away(
 
 
 def test_the_list_and_an_app_cost_the_same_with_many(
-    at: At, alice: Account, contoso: Tenant, rooms: App, statements: Any
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App, statements: Any
 ) -> None:
     admin, app_id = at(alice), rooms.client.app_id
+    guest = insider(contoso, gita, kind="Guest")
+    with schema.in_tenant(contoso):
+        services.assign(rooms.client.app, to=guest, by=None)
 
     def cost(name: str, **kwargs: Any) -> int:
         with statements() as counted:
@@ -547,12 +550,13 @@ def test_the_list_and_an_app_cost_the_same_with_many(
         ("consent:app", {"app_id": app_id}, 10),
         ("invitations:groups", {}, 5),
         ("invitations:group", {"group_id": make_group(contoso, "First").pk}, 9),
+        ("invitations:guest", {"entry_id": guest.pk}, 12),
     ]
     admin.get("consent:apps")
     before = [cost(name, **kwargs) for name, kwargs, _most in pages]
     assert all(spent <= most for spent, (_n, _k, most) in zip(before, pages, strict=True)), before
     for number in range(12):
-        make_app(contoso, name=f"App {number}")
+        more = make_app(contoso, name=f"App {number}")
         group = make_group(contoso, f"Group {number}")
         with schema.in_tenant(contoso):
             entry = DirectoryEntry.objects.create(address=f"p{number}@northwind.example")
@@ -560,6 +564,8 @@ def test_the_list_and_an_app_cost_the_same_with_many(
             services.assign(rooms.client.app, to=group, by=None)
             first = Group.objects.get(name="First")
             services.add_to_group(first, entry=entry, by=None)
+            services.add_to_group(group, entry=guest, by=None)
+            services.assign(more.client.app, to=guest, by=None)
     assert [cost(name, **kwargs) for name, kwargs, _most in pages] == before
 
 
@@ -661,9 +667,11 @@ def test_apps_and_groups_of_a_guest_are_set_on_their_page(
     data: dict[str, Any] = {"apps": [str(rooms.client.app_id)], "groups": [str(group.pk)]}
     assert admin.post("invitations:act", data, **act).status_code == 302
     page = text(admin.get("invitations:guest", entry_id=guest.pk))
-    assert "Drawings" in page
-    assert "by the group Builders" in page
-    assert "Project room" in page
+    assert f'href="{admin.path("consent:app", app_id=rooms.client.app_id)}"' in page
+    assert f'href="{admin.path("invitations:group", group_id=group.pk)}"' in page
+    assert 'Drawings</a> <span class="soft">by the group Builders</span></li>' in page
+    assert "Gave access to an app: Project room" in page
+    assert "Added to a group: Builders" in page
     assert admin.post("invitations:act", {"apps": [str(uuid4())]}, **act).status_code == 400
     assert admin.post("invitations:act", {}, **act).status_code == 302
     with schema.in_tenant(contoso):
