@@ -49,7 +49,9 @@ WORDS = {
     ("description", "control"): _("Take the invisible or control characters out of the text"),
     ("description", "link"): _("Take the web address out of the text"),
     ("description", "long"): _("Shorten the text to 200 characters"),
-    ("home_url", "redirect"): _("Enter a full web address that begins with https://"),
+    ("home_url", "redirect"): _(
+        "Enter a full web address that begins with https://, or with http://localhost and a port"
+    ),
     ("logo", "long"): _("Choose a picture of at most 512 KB and 4096 pixels a side"),
     ("logo", "picture"): _("Choose a PNG, JPEG or WebP picture"),
     ("roles", "role"): _("At most ten roles of up to 64 characters each"),
@@ -446,7 +448,9 @@ class ContactForm(forms.Form):
 class GroupForm(forms.Form):
     """A group of guests and members."""
 
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(
+        label=_("Name"), max_length=64, error_messages={"required": _("Enter a name")}
+    )
     description = forms.CharField(label=_("What it is for"), max_length=200, required=False)
 
 
@@ -457,6 +461,7 @@ class WhoForm(forms.Form):
         label=_("E-mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
 
     def find(self) -> DirectoryEntry:

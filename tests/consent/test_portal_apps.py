@@ -342,7 +342,7 @@ def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "", "This field is required"),
+        ("name", "", "Enter a name"),
         ("name", "Dräwings", "This name is taken"),
         ("name", "a\u202eb", "invisible or control characters"),
         ("name", "https://x.example", "Take the web address out"),
@@ -371,10 +371,43 @@ def test_a_form_that_cannot_be_used_loses_nothing(
     assert answer.status_code == 400
     page = text(answer)
     assert said in page
+    assert page.count("Error: ") - page.count('<span class="sr">Error: ') == 1
     kept = {name: typed for name, typed in FORM.items() if name in ("name", "home_url")}
     for name, typed in kept.items():
         assert name == field or typed in page
     assert checksum(contoso) == before
+
+
+def test_everything_wrong_with_an_app_is_said_at_once(at: At, alice: Account) -> None:
+    unfit = {
+        "name": "",
+        "home_url": "rooms.contoso.example",
+        "redirect_uris": f"nowhere\n{CALLBACK}\nhttp://rooms.contoso.example/",
+    }
+    page = text(at(alice).post("consent:new_app", FORM | unfit))
+    assert "There is a problem with 3 answers" in page
+    assert "or with http://localhost and a port" in page
+    for said in ("Enter a name", "“nowhere” cannot", "“http://rooms.contoso.example/” cannot"):
+        assert page.count(said) == 2, said
+
+
+def test_an_empty_form_says_what_it_needs(at: At, alice: Account, rooms: App) -> None:
+    admin, app_id = at(alice), rooms.client.app_id
+    group = make_group(rooms.tenant)
+    asked = [
+        ("consent:app", {"app_id": app_id}, "add_owner", "Enter an e-mail address"),
+        ("consent:app", {"app_id": app_id}, "logo", "Choose a picture"),
+        ("consent:app", {"app_id": app_id}, "assign", "Enter an address or choose a group"),
+        ("invitations:group", {"group_id": group.pk}, "add", "Enter an e-mail address"),
+        ("invitations:new_group", {}, "", "Enter a name"),
+    ]
+    for name, kwargs, do, said in asked:
+        answer = admin.post(name, {"do": do}, **kwargs)
+        assert answer.status_code == 400
+        assert said in text(answer)
+        assert "This field is required" not in text(answer)
+    page = text(admin.get("consent:app", app_id=app_id))
+    assert "somebody in the directory</label>" in page
 
 
 def test_an_app_is_changed_and_unshared(at: At, alice: Account, contoso: Tenant) -> None:
