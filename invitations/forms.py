@@ -238,6 +238,16 @@ class InviteForm(AccessForm):
     def clean_message(self) -> str:
         return self._checked("message", lambda text: fields.clean_message(text, self._policy))
 
+    def destination(self) -> str:
+        """Where the guest would land, as the mail calls it; empty for My access."""
+        landing: Any = self.fields["landing"]
+        apps: Any = self.fields["apps"]
+        if page := self["landing"].value():
+            return str(dict(landing.choices).get(page, ""))
+        chosen = {str(pk) for pk in self["apps"].value() or ()}
+        offered = apps.queryset if chosen else ()
+        return next((app.name for app in offered if app.home_url and str(app.pk) in chosen), "")
+
     def asked(self) -> dict[str, Any]:
         """The arguments of `invite_guest`."""
         data = self.cleaned_data

@@ -646,8 +646,17 @@ def test_an_invitation_names_apps_and_groups(
 ) -> None:
     group = make_group(contoso)
     admin = at(alice)
-    path = f"{admin.path('invitations:invite')}?app={rooms.client.app_id}"
-    assert re.search(rf'value="{rooms.client.app_id}"[^>]*checked', text(admin.client.get(path)))
+    with schema.in_tenant(contoso):
+        SharedApp.objects.filter(pk=rooms.client.app_id).update(description="Files and tasks")
+    form = admin.path("invitations:invite")
+    page = text(admin.client.get(f"{form}?app={rooms.client.app_id}"))
+    assert re.search(rf'value="{rooms.client.app_id}"[^>]*checked', page)
+    assert 'Project room<span class="hint">Files and tasks</span></label>' in page
+    assert ">Contoso invites you to Project room<" in page
+    for query in ("", f"?group={group.pk}", f"?app={uuid4()}", "?app=nonsense"):
+        answer = admin.client.get(form + query)
+        assert answer.status_code == 200
+        assert ">Contoso invites you<" in text(answer)
     data = {
         "email": "new@northwind.example",
         "language": "en",
