@@ -10,8 +10,10 @@ from consent.clients import Registration
 from consent.errors import UriError
 from consent.models import AccessTokenFormat, ClientType, OAuthClient, SigningAlgorithm
 from consent.uris import parse_uris
-from invitations.errors import FieldError
+from invitations.errors import FieldError, RedirectUrlError
+from invitations.forms import words_for
 from invitations.models import DirectoryEntry, Group, WhoMayEnter
+from invitations.redirects import app_origin_of
 from invitations.services.directory import find_by_address
 from invitations.services.logos import LARGEST_UPLOAD
 
@@ -21,7 +23,9 @@ ADDRESSES = {"rows": 3, "spellcheck": "false", "autocapitalize": "none"}
 class AppForm(forms.Form):
     """A shared app: what people see of it, and how it signs them in."""
 
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(
+        label=_("Name"), max_length=64, error_messages={"required": _("Enter a name")}
+    )
     description = forms.CharField(
         label=_("What it is for"),
         max_length=200,
@@ -92,8 +96,24 @@ class AppForm(forms.Form):
         try:
             return parse_uris(self.cleaned_data[name])
         except UriError as error:
-            text = _("“%(uri)s” cannot be used: a full https:// address without # and *")
-            raise forms.ValidationError(text % {"uri": str(error)[:200]}) from error
+            text = _(
+                "“%(uri)s” cannot be used: enter a full address that begins with https://, or with "
+                "http://localhost and a port, without # and *"
+            )
+            raise forms.ValidationError(
+                [text % {"uri": uri[:200]} for uri in error.args]
+            ) from error
+
+    def clean_home_url(self) -> str:
+        """Said at once with the other problems, in the words of the service."""
+        url = str(self.cleaned_data["home_url"]).strip()
+        try:
+            if url:
+                app_origin_of(url)
+        except RedirectUrlError as error:
+            unfit = FieldError("home_url", "redirect")
+            raise forms.ValidationError(words_for(unfit)) from error
+        return url
 
     def clean_redirect_uris(self) -> list[str]:
         return self._uris("redirect_uris")
@@ -107,7 +127,7 @@ class AppForm(forms.Form):
         return {
             "name": data["name"],
             "description": data["description"],
-            "home_url": data["home_url"].strip(),
+            "home_url": data["home_url"],
             "who_may_enter": WhoMayEnter(data["who_may_enter"]),
         }
 
@@ -134,11 +154,14 @@ class AppForm(forms.Form):
 class AssignForm(forms.Form):
     """Give an app to somebody, or to a group."""
 
+    # A group will do instead of the address.
+    use_required_attribute = False
+
     email = forms.CharField(
         label=_("E-mail address of somebody in the directory"),
         max_length=320,
-        required=False,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an address or choose a group")},
     )
     group = forms.ModelChoiceField(
         label=_("Or a group"), queryset=Group.objects.none(), required=False, empty_label="–"
@@ -155,10 +178,11 @@ class AssignForm(forms.Form):
         field = self.fields["group"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  # nosec B101: for the type
         field.queryset = Group.objects.order_by("name")
+        self.fields["email"].required = not self["group"].data
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = self.cleaned_data
-        if not self.errors and bool(data.get("email")) == bool(data.get("group")):
+        if data.get("email") and data.get("group"):
             self.add_error("email", _("Enter an address or choose a group"))
         return data
 
@@ -175,7 +199,8 @@ class LogoForm(forms.Form):
     logo = forms.FileField(
         label=_("Picture"),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
-        help_text=_("PNG, JPEG or WebP, at most 512 KB. It is shown small and square."),
+        help_text=_("PNG, JPEG or WebP, at most 512 KB. It is shown small, in a square."),
+        error_messages={"required": _("Choose a picture")},
     )
 
     def upload(self) -> bytes:

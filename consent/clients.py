@@ -67,6 +67,19 @@ def register_app(
 
 
 @transaction.atomic
+def share_app(
+    *, registration: Registration, by: DirectoryEntry | None, **about: Any
+) -> tuple[OAuthClient, str]:
+    """Register an app with its first secret, for its reader now; empty for one that keeps none.
+
+    Raises what `register_app` raises.
+    """
+    client = register_app(registration=registration, by=by, **about)
+    keeps_secrets = registration.client_type != ClientType.PUBLIC
+    return client, add_secret(client, by=by) if keeps_secrets else ""
+
+
+@transaction.atomic
 def change_registration(
     client: OAuthClient, *, registration: Registration, by: DirectoryEntry | None, **about: Any
 ) -> None:

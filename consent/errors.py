@@ -12,7 +12,7 @@ class StatementChangedError(ConsentError):
 
 
 class UriError(ConsentError):
-    """An address that an app cannot come back to; its text is the address."""
+    """Addresses that an app cannot come back to: its arguments."""
 
 
 class TooManySecretsError(ConsentError):

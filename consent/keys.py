@@ -38,14 +38,18 @@ LIVING = Q(retired_at__isnull=True)
 Key = RSAKey | ECKey
 
 
-def _fernet() -> MultiFernet:
+def sealer(purpose: bytes) -> MultiFernet:
     """Seals with the ticket key, for this purpose only; opens with the older ones too."""
     keys = [settings.FOYER_TICKET_KEY, *settings.FOYER_TICKET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
+    return MultiFernet([Fernet(_derived(key, purpose)) for key in keys])
 
 
-def _derived(key: str) -> bytes:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(key.encode())
+def _fernet() -> MultiFernet:
+    return sealer(PURPOSE)
+
+
+def _derived(key: str, purpose: bytes) -> bytes:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key.encode())
     return base64.urlsafe_b64encode(derived)
 
 

@@ -23,8 +23,18 @@ def check_uri(uri: str) -> str:
 
 
 def parse_uris(text: str) -> list[str]:
-    """One on each line; raises `UriError` naming the first that cannot be used."""
+    """One on each line; raises `UriError` naming every one that cannot be used."""
     uris = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
     if len(uris) > MOST_URIS:
         raise UriError(uris[MOST_URIS])
-    return [check_uri(uri) for uri in uris]
+    if unfit := [uri for uri in uris if not _is_fit(uri)]:
+        raise UriError(*unfit)
+    return uris
+
+
+def _is_fit(uri: str) -> bool:
+    try:
+        check_uri(uri)
+    except UriError:
+        return False
+    return True

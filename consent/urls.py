@@ -15,7 +15,11 @@ urlpatterns = [
     path("apps/<uuid:app_id>/edit/", apps.edit_app, name="edit_app"),
     path("apps/<uuid:app_id>/remove/", apps.remove_app, name="remove_app"),
     path("apps/<uuid:app_id>/secrets/new/", apps.add_secret, name="add_secret"),
-    path("apps/<uuid:app_id>/secrets/remove/", apps.remove_secret, name="remove_secret"),
+    path(
+        "apps/<uuid:app_id>/secrets/<uuid:secret_id>/remove/",
+        apps.remove_secret,
+        name="remove_secret",
+    ),
     path("consent/review/", review.review, name="review_direct"),
     path("consent/again/", enter.again, name="again"),
     path("consent/terms/", enter.accept_terms, name="accept_terms"),

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, Subquery
+from django.db.models import F, Q, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -159,6 +160,15 @@ def pseudonym(pk: UUID) -> str:
     return _("Former guest %(mark)s") % {"mark": pk.hex[:4]}
 
 
+# Where a detail holds the ids of people, and of apps and groups.
+PEOPLE = ("owners", "sponsors")
+THINGS = ("app", "apps", "group", "groups")
+
+
+def _parts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 @dataclass(frozen=True)
 class AuditRow:
     """A row with the names that its ids have today; `names` are those that its detail holds."""
@@ -178,6 +188,15 @@ class AuditRow:
         told = self._shown()
         return " · ".join(self._told(name, value) for name, value in told.items())
 
+    @property
+    def things(self) -> str:
+        """Which apps and groups it was about, by the name of today or of then, if there is one."""
+        then, now = self.event.detail, self._shown()
+        parts = [part for name in THINGS if then.get(name) for part in _parts(now[name])]
+        ids = {part for name in THINGS if then.get(name) for part in _parts(then[name])}
+        called = (self.names.get(str(part)) or ("" if part in ids else part) for part in parts)
+        return ", ".join(name for name in called if name)
+
     def _shown(self) -> dict[str, Any]:
         """An app or group that is gone is called as it was then; one name is said once."""
         told = dict(self.event.detail)
@@ -191,18 +210,12 @@ class AuditRow:
 
     def _told(self, name: str, value: Any) -> str:
         label = DETAILS.get(name) or name.replace("_", " ").capitalize()
-        parts = value if isinstance(value, list) else [value]
-        return f"{label}: {', '.join(self._word(part) for part in parts) or '–'}"
+        return f"{label}: {', '.join(self._word(part) for part in _parts(value)) or '–'}"
 
     def _word(self, value: Any) -> str:
         if value is True or value is False:
             return _("yes") if value else _("no")
         return "–" if value in (None, "") else self.names.get(str(value), str(value))
-
-
-# Where a detail holds the ids of people, and of apps and groups.
-PEOPLE = ("owners", "sponsors")
-THINGS = ("app", "apps", "group", "groups")
 
 
 def _ids(rows: Iterable[AuditEvent], keys: Iterable[str]) -> set[UUID]:
@@ -217,26 +230,28 @@ def _ids(rows: Iterable[AuditEvent], keys: Iterable[str]) -> set[UUID]:
     return found
 
 
-def _names_of_things(ids: set[UUID]) -> dict[str, str]:
-    """What apps and groups are called today, in one statement; none for those that are gone."""
+def _names_of(ids: set[UUID]) -> dict[str, str]:
+    """What people, apps and groups are called today, by id, in one statement; not who is erased
+    and what is gone."""
     if not ids:
         return {}
+    called: Any = Coalesce(NullIf("display_name", Value("")), "address")
+    people: Any = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", called)
     apps, groups = (model.objects.filter(pk__in=ids) for model in (SharedApp, Group))
-    found = apps.values_list("pk", "name").union(groups.values_list("pk", "name"))
-    return {str(pk): name for pk, name in found}
+    found = people.union(apps.values_list("pk", "name"), groups.values_list("pk", "name"))
+    return {str(pk): name for pk, name in found if name}
 
 
 def with_names(found: Iterable[AuditEvent]) -> list[AuditRow]:
-    """The rows with names beside them, in one statement for people and one for apps and groups."""
+    """The rows with names beside them, in one statement for all names."""
     rows = list(found)
-    ids = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk} | _ids(rows, PEOPLE)
-    people = DirectoryEntry.objects.filter(pk__in=ids).values_list("pk", "display_name", "address")
-    names = {pk: name or address for pk, name, address in people} if ids else {}
+    people = {pk for row in rows for pk in (row.actor_id, row.entry_id) if pk} | _ids(rows, PEOPLE)
+    names = _names_of(people | _ids(rows, THINGS))
 
     def name_of(pk: UUID | None, nobody: str) -> str:
-        return (names.get(pk) or pseudonym(pk)) if pk else nobody
+        return (names.get(str(pk)) or pseudonym(pk)) if pk else nobody
 
-    held = {str(pk): name_of(pk, "") for pk in ids} | _names_of_things(_ids(rows, THINGS))
+    held = {str(pk): name_of(pk, "") for pk in people} | names
     return [
         AuditRow(row, name_of(row.actor_id, _actorless(row)), name_of(row.entry_id, ""), held)
         for row in rows

@@ -49,7 +49,9 @@ WORDS = {
     ("description", "control"): _("Take the invisible or control characters out of the text"),
     ("description", "link"): _("Take the web address out of the text"),
     ("description", "long"): _("Shorten the text to 200 characters"),
-    ("home_url", "redirect"): _("Enter a full web address that begins with https://"),
+    ("home_url", "redirect"): _(
+        "Enter a full web address that begins with https://, or with http://localhost and a port"
+    ),
     ("logo", "long"): _("Choose a picture of at most 512 KB and 4096 pixels a side"),
     ("logo", "picture"): _("Choose a PNG, JPEG or WebP picture"),
     ("roles", "role"): _("At most ten roles of up to 64 characters each"),
@@ -100,6 +102,13 @@ def answered(form: Any, perform: Callable[[], object]) -> bool:
     else:
         return True
     return False
+
+
+def outcome(form: Any, perform: Callable[[], str]) -> str:
+    """What `perform` says that it did; empty when the form says beside its fields why not."""
+    said: list[str] = []
+    answered(form, lambda: said.append(perform()))
+    return "".join(said)
 
 
 def validity_choices(policy: TenantPolicy) -> list[tuple[int, Any]]:
@@ -228,6 +237,16 @@ class InviteForm(AccessForm):
 
     def clean_message(self) -> str:
         return self._checked("message", lambda text: fields.clean_message(text, self._policy))
+
+    def destination(self) -> str:
+        """Where the guest would land, as the mail calls it; empty for My access."""
+        landing: Any = self.fields["landing"]
+        apps: Any = self.fields["apps"]
+        if page := self["landing"].value():
+            return str(dict(landing.choices).get(page, ""))
+        chosen = {str(pk) for pk in self["apps"].value() or ()}
+        offered = apps.queryset if chosen else ()
+        return next((app.name for app in offered if app.home_url and str(app.pk) in chosen), "")
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `invite_guest`."""
@@ -439,7 +458,9 @@ class ContactForm(forms.Form):
 class GroupForm(forms.Form):
     """A group of guests and members."""
 
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(
+        label=_("Name"), max_length=64, error_messages={"required": _("Enter a name")}
+    )
     description = forms.CharField(label=_("What it is for"), max_length=200, required=False)
 
 
@@ -450,6 +471,7 @@ class WhoForm(forms.Form):
         label=_("E-mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
 
     def find(self) -> DirectoryEntry:

@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from invitations import notices, redemption
 from invitations.models import (
     AppAssignment,
+    AuditAction,
+    AuditEvent,
     DirectoryEntry,
     GroupMember,
     Invitation,
@@ -204,6 +206,16 @@ def _given(about: UUID) -> tuple[DirectoryEntry | None, list[SharedApp], str]:
     return None, [], ""
 
 
+def _giver(entry: DirectoryEntry, app: SharedApp) -> str:
+    """Who let them in, as the log knows and as far as they are still there; empty for nobody."""
+    given = AuditEvent.objects.filter(
+        entry_id=entry.pk, action=AuditAction.APP_ASSIGNED, detail__app=str(app.pk)
+    )
+    actors = given.order_by("-number").values("actor_id")[:1]
+    by = DirectoryEntry.objects.present().filter(pk__in=actors).first()
+    return str(by) if by else ""
+
+
 def _access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     """To somebody who is in: another app is open to them, as long as it is."""
     entry, apps, group_name = _given(mail.about)
@@ -217,6 +229,7 @@ def _access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
             "organization_name": tenant.name,
             "app_name": apps[0].name,
             "group_name": group_name,
+            "giver": "" if group_name else _giver(entry, apps[0]),
             "apps": [
                 {
                     "name": app.name,

@@ -11,18 +11,20 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from consent import applist, clients
+from consent import applist, clients, shown_once
 from consent.app_forms import AppForm, AssignForm, LogoForm
 from consent.errors import SecretNotNeededError, TooManySecretsError
 from consent.models import ClientSecret, ClientType, OAuthClient
 from invitations import pages
 from invitations.access import Viewer, require
-from invitations.forms import WhoForm, answered
-from invitations.models import AppAssignment, DirectoryEntry, SharedApp, WhoMayEnter
+from invitations.forms import WhoForm, answered, outcome
+from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.permissions import Permission
 from invitations.services import apps as services
-from invitations.services.owners import add_owner, take_owner
+from invitations.views.owning import add_owner, take_owner
 from tenants import schema
+from tenants.mail import outbox
+from tenants.models import MailKind
 
 PEOPLE, VISITS = "people", "visits"
 
@@ -58,6 +60,14 @@ def apps(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "consent/apps.html", context)
 
 
+def _to_app(viewer: Viewer, app_id: UUID, *, secret: str = "") -> HttpResponse:
+    """On to the app's page, which shows a new secret once."""
+    response = redirect("consent:app", app_id=app_id)
+    if secret:
+        shown_once.hand_over(response, secret, app_id=app_id, entry_id=viewer.entry.pk)
+    return response
+
+
 def _status(request: HttpRequest) -> HTTPStatus:
     return HTTPStatus.BAD_REQUEST if request.method == "POST" else HTTPStatus.OK
 
@@ -65,18 +75,19 @@ def _status(request: HttpRequest) -> HTTPStatus:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
 def new_app(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Register an app; an app that keeps secrets gets its first one, shown once."""
+    """Register an app; an app that keeps secrets gets its first one, shown once (O10)."""
     form = AppForm(request.POST if request.method == "POST" else None)
-    made: list[OAuthClient] = []
+    made: list[tuple[OAuthClient, str]] = []
 
     def perform() -> None:
         made.append(
-            clients.register_app(registration=form.registration(), by=viewer.entry, **form.about())
+            clients.share_app(registration=form.registration(), by=viewer.entry, **form.about())
         )
 
     if answered(form, perform):
-        messages.success(request, _("%(name)s is shared.") % {"name": made[0].app})
-        return redirect("consent:app", app_id=made[0].app_id)
+        client, secret = made[0]
+        messages.success(request, _("%(name)s is shared.") % {"name": client.app})
+        return _to_app(viewer, client.app_id, secret=secret)
     context = {"section": "apps", "person": viewer, "form": form}
     return render(request, "consent/app_form.html", context, status=_status(request))
 
@@ -94,7 +105,7 @@ def edit_app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse
         )
 
     if answered(form, perform):
-        messages.success(request, _("Saved."))
+        messages.success(request, _("%(name)s is changed.") % {"name": form.about()["name"]})
         return redirect("consent:app", app_id=app_id)
     context = {"section": "apps", "person": viewer, "form": form, "app": client.app}
     return render(request, "consent/app_form.html", context, status=_status(request))
@@ -130,6 +141,18 @@ def _named(model: Any, pk: str, **of: Any) -> Any:
     return found
 
 
+def _given(request: HttpRequest, app: SharedApp) -> AppAssignment:
+    found: AppAssignment = _named(AppAssignment, request.POST.get("assignment", ""), app=app)
+    return found
+
+
+def _group_at_stake(request: HttpRequest, app: SharedApp) -> Group | None:
+    """The group whose people would all lose the app by this button: asked about first."""
+    if request.POST.get("do") != "unassign" or "sure" in request.POST:
+        return None
+    return _given(request, app).group
+
+
 def _forms(request: HttpRequest) -> dict[str, Any]:
     """The forms of an app's page; the one whose button was pressed is bound."""
     asked = request.POST.get("do", "")
@@ -144,35 +167,60 @@ def _forms(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
-    """What only who manages apps may do; False when a form says why not."""
+def _set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry) -> str:
+    services.set_logo(app, upload=upload, by=by)
+    return _("The picture is shown from now on.") if upload else _("The picture is removed.")
+
+
+def _manage(asked: str, posted: Any, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> str:
+    """What only who manages apps may do, like `_act`."""
     by = viewer.entry
     if asked == "add_owner":
         form = forms[asked]
-        return answered(form, lambda: add_owner(app, owner=form.find(), by=by))
+        return outcome(form, lambda: add_owner(app, owner=form.find(), by=by))
     if asked == "take_owner":
         owner = _named(DirectoryEntry, posted.get("entry", ""), apps_owned__app=app)
-        take_owner(app, owner=owner, by=by)
-        return True
+        return take_owner(app, owner=owner, by=by)
     if asked == "logo":
         form = forms[asked]
-        return answered(form, lambda: services.set_logo(app, upload=form.upload(), by=by))
+        return outcome(form, lambda: _set_logo(app, upload=form.upload(), by=by))
     if asked == "no_logo":
-        services.set_logo(app, upload=None, by=by)
-        return True
+        return _set_logo(app, upload=None, by=by)
     raise Http404
 
 
-def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> bool:
-    """What a button of the page asks for; False when its form says why not."""
+def _assign(
+    app: SharedApp, *, to: DirectoryEntry | Group, roles: list[str], by: DirectoryEntry
+) -> str:
+    whom = {"group": to} if isinstance(to, Group) else {"entry": to}
+    was_given = AppAssignment.objects.filter(app=app, **whom).exists()
+    given = services.assign(app, to=to, roles=roles, by=by)
+    named = {"who": to, "app": app}
+    if was_given:
+        return _("%(who)s has %(app)s already. The roles are as you entered them.") % named
+    tenant = schema.current_tenant()
+    if outbox.is_promised(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=[given.pk]):
+        return _("%(who)s now has %(app)s and is told by e-mail.") % named
+    return _("%(who)s now has %(app)s.") % named
+
+
+def _unassign(given: AppAssignment, *, by: DirectoryEntry) -> str:
+    services.unassign(given, by=by)
+    return _("%(who)s is removed from %(app)s.") % {
+        "who": given.entry or given.group,
+        "app": given.app,
+    }
+
+
+def _act(request: HttpRequest, viewer: Viewer, app: SharedApp, forms: dict[str, Any]) -> str:
+    """What a button of the page asks for, in words for what was done; empty when its form says
+    why not."""
     asked, by = request.POST.get("do", ""), viewer.entry
     if asked == "assign":
         form = forms[asked]
-        return answered(form, lambda: services.assign(app, by=by, **form.asked()))
+        return outcome(form, lambda: _assign(app, by=by, **form.asked()))
     if asked == "unassign":
-        given = _named(AppAssignment, request.POST.get("assignment", ""), app=app)
-        services.unassign(given, by=by)
-        return True
+        return _unassign(_given(request, app), by=by)
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
     return _manage(asked, request.POST, viewer, app, forms)
@@ -227,16 +275,35 @@ def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any
     return render(request, "consent/app.html", context, status=more.get("status", HTTPStatus.OK))
 
 
+def _ask_about(request: HttpRequest, viewer: Viewer, app: SharedApp, group: Group) -> HttpResponse:
+    context = {"section": "apps", "person": viewer, "app": app, "group": group}
+    context |= {"people": group.members.count(), "assignment": request.POST["assignment"]}
+    return render(request, "consent/group_unassign.html", context)
+
+
+def _shown(request: HttpRequest, viewer: Viewer, client: OAuthClient) -> HttpResponse:
+    """The page, with the secret that was made just now, if there is one."""
+    if request.method != "GET" or shown_once.COOKIE not in request.COOKIES:
+        return _page(request, viewer, client)
+    secret = shown_once.read(request, app_id=client.app_id, entry_id=viewer.entry.pk)
+    response = _page(request, viewer, client, new_secret=secret)
+    response["Cache-Control"] = "no-store"
+    shown_once.forget(response, app_id=client.app_id)
+    return response
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SHARE_APPS)
 def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     """One app: how it signs in, its direct link, its people, owners, picture and last visits."""
     client = _client(app_id)
     if request.method != "POST":
-        return _page(request, viewer, client)
+        return _shown(request, viewer, client)
+    if group := _group_at_stake(request, client.app):
+        return _ask_about(request, viewer, client.app, group)
     forms = _forms(request)
-    if _act(request, viewer, client.app, forms):
-        messages.success(request, _("Saved."))
+    if done := _act(request, viewer, client.app, forms):
+        messages.success(request, done)
         return redirect(_asked(request, client.app).url)
     return _page(request, viewer, client, forms=forms, status=HTTPStatus.BAD_REQUEST)
 
@@ -244,27 +311,29 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
 @require_POST
 @require(Permission.MANAGE_APPS)
 def add_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
-    """A new secret, on the page that answers and never again (O10)."""
-    client = _client(app_id)
+    """A new secret, on the page that comes next and never again (O10)."""
+    client, secret = _client(app_id), ""
     try:
         secret = clients.add_secret(client, by=viewer.entry)
     except TooManySecretsError:
         messages.error(request, _("There are two secrets already. Remove the older one first."))
     except SecretNotNeededError:
         messages.error(request, _("This kind of app keeps no secret."))
-    else:
-        response = _page(request, viewer, client, new_secret=secret)
-        response["Cache-Control"] = "no-store"
-        return response
-    return redirect("consent:app", app_id=app_id)
+    return _to_app(viewer, app_id, secret=secret)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
-def remove_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
-    """It opens nothing from the next request on."""
+def remove_secret(
+    request: HttpRequest, viewer: Viewer, app_id: UUID, secret_id: UUID
+) -> HttpResponse:
+    """Ask, as an app that still uses it lets nobody in any more; then it opens nothing."""
     client = _client(app_id)
-    row = _named(ClientSecret, request.POST.get("secret", ""), client=client)
-    clients.remove_secret(row, by=viewer.entry)
-    messages.success(request, _("The secret is removed and opens nothing any more."))
-    return redirect("consent:app", app_id=app_id)
+    row = _named(ClientSecret, str(secret_id), client=client)
+    if request.method == "POST":
+        clients.remove_secret(row, by=viewer.entry)
+        messages.success(request, _("The secret is removed and opens nothing any more."))
+        return redirect("consent:app", app_id=app_id)
+    context = {"section": "apps", "person": viewer, "app": client.app, "secret": row}
+    context["is_last"] = client.secrets.count() == 1
+    return render(request, "consent/secret_remove.html", context)

@@ -22,7 +22,9 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
     def with_landing(self) -> "InvitationQuerySet":
         """With `landing_name`: what the tenant calls the page or app the guest is sent to."""
         page = LandingPage.objects.filter(url=OuterRef("redirect_url")).values("name")[:1]
-        app = SharedApp.objects.filter(home_url=OuterRef("redirect_url")).values("name")[:1]
+        # A service has no home page: it is not where a guest without a landing page arrives.
+        apps = SharedApp.objects.exclude(home_url="")
+        app = apps.filter(home_url=OuterRef("redirect_url")).values("name")[:1]
         answers: dict[str, Any] = {"landing_name": Coalesce(Subquery(page), Subquery(app))}
         return self.annotate(**answers)
 

@@ -39,18 +39,19 @@ def _record(thing: SharedApp | Group, by: DirectoryEntry | None) -> None:
 @transaction.atomic
 def add_owner(
     thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry | None
-) -> None:
-    """One more person answers for an app or group; nothing happens to who does already.
+) -> bool:
+    """One more person answers for an app or group; False for who does already.
 
     Raises `OwnersError` beyond ten, or for somebody who is not in.
     """
     locked = _locked(thing)
     if locked.owners.filter(entry=owner).exists():
-        return
+        return False
     if not _is_in(owner) or locked.owners.count() >= MOST_OWNERS:
         raise OwnersError
     locked.owners.create(entry=owner)
     _record(locked, by)
+    return True
 
 
 @transaction.atomic

@@ -13,12 +13,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from invitations import grouplist, pages
 from invitations.access import Viewer, require
-from invitations.forms import GroupForm, WhoForm, answered
+from invitations.forms import GroupForm, WhoForm, answered, outcome
 from invitations.models import DirectoryEntry, Group
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import apps as services
-from invitations.services.owners import add_owner, take_owner
+from invitations.views.owning import add_owner, take_owner
+from tenants import schema
+from tenants.mail import outbox
+from tenants.models import MailKind
 
 PEOPLE = "people"
 
@@ -69,7 +72,8 @@ def _edit(request: HttpRequest, viewer: Viewer, group: Group | None) -> HttpResp
 
     is_new = group is None
     if posted is not None and answered(form, perform) and group:
-        messages.success(request, _("Saved."))
+        done = _("%(name)s is made.") if is_new else _("%(name)s is changed.")
+        messages.success(request, done % {"name": group})
         return redirect("invitations:group", group_id=group.pk)
     context = {"section": "groups", "person": viewer, "form": form, "group": group}
     context["heading"] = _("New group") if is_new else str(group)
@@ -119,24 +123,38 @@ def _someone(posted: Any, **of: Any) -> DirectoryEntry:
     return entry
 
 
-def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -> bool:
-    """What a button of the group's page asks for; False when its form says why not."""
+def _add(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry) -> str:
+    if group.members.filter(entry=entry).exists():
+        return _("%(who)s is in the group already.") % {"who": entry}
+    services.add_to_group(group, entry=entry, by=by)
+    about = group.members.filter(entry=entry).values_list("pk", flat=True)
+    tenant = schema.current_tenant()
+    if outbox.is_promised(tenant=tenant, kind=MailKind.ACCESS_GIVEN, about=about):
+        return _("%(who)s is in the group now and is told by e-mail.") % {"who": entry}
+    return _("%(who)s is in the group now.") % {"who": entry}
+
+
+def _take(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry) -> str:
+    services.take_from_group(group, entry=entry, by=by)
+    return _("%(who)s is not in the group any more.") % {"who": entry}
+
+
+def _act(posted: Any, viewer: Viewer, group: Group, forms: dict[str, WhoForm]) -> str:
+    """What a button of the group's page asks for, in words for what was done; empty when its form
+    says why not."""
     asked, by = posted.get("do", ""), viewer.entry
     if asked == "add":
         form = forms["member"]
-        return answered(form, lambda: services.add_to_group(group, entry=form.find(), by=by))
+        return outcome(form, lambda: _add(group, entry=form.find(), by=by))
     if asked == "take":
-        inside = _someone(posted, groups__group=group)
-        services.take_from_group(group, entry=inside, by=by)
-        return True
+        return _take(group, entry=_someone(posted, groups__group=group), by=by)
     if not viewer.may(Permission.MANAGE_APPS):
         raise Http404
     if asked == "add_owner":
         form = forms["owner"]
-        return answered(form, lambda: add_owner(group, owner=form.find(), by=by))
+        return outcome(form, lambda: add_owner(group, owner=form.find(), by=by))
     if asked == "take_owner":
-        take_owner(group, owner=_someone(posted, groups_owned__group=group), by=by)
-        return True
+        return take_owner(group, owner=_someone(posted, groups_owned__group=group), by=by)
     raise Http404
 
 
@@ -167,8 +185,8 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
         "member": WhoForm(posted if asked == "add" else None, auto_id="member_%s"),
         "owner": WhoForm(posted if asked == "add_owner" else None, auto_id="owner_%s"),
     }
-    if posted is not None and _act(posted, viewer, found, forms):
-        messages.success(request, _("Saved."))
+    if posted is not None and (done := _act(posted, viewer, found, forms)):
+        messages.success(request, done)
         return redirect(asked_for.url)
     context = {
         "section": "groups",

@@ -102,7 +102,7 @@ def _apps(entry: DirectoryEntry) -> list[dict[str, Any]]:
     """What this person has, and by which group; apps that are open to everybody are not listed."""
     mine = Q(entry=entry) | Q(group__members__entry=entry)
     given = AppAssignment.objects.filter(mine).select_related("app", "group").order_by("app__name")
-    return [{"name": each.app.name, "group": each.group, "roles": each.roles} for each in given]
+    return [{"app": each.app, "group": each.group, "roles": each.roles} for each in given]
 
 
 @require_safe
@@ -118,11 +118,13 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
         "row": row,
         "name": _name(row),
         "apps": _apps(row.entry),
+        "groups": Group.objects.filter(members__entry=row.entry).order_by("name"),
         "aliases": [alias.address for alias in row.entry.aliases.all()],
         "sponsors": list(row.entry.sponsors.all()),
         **_history(row.entry, pages.Asked.of(path, request.GET, INVITATIONS, TIMELINE)),
         "acts": [(row.act_url(action.name), action) for action in may],
         "may_invite": viewer.may(Permission.INVITE_GUESTS),
+        "may_share": viewer.may(Permission.SHARE_APPS),
         "may_manage": viewer.may(Permission.MANAGE_INVITATIONS),
         "may_revoke": viewer.may(Permission.MANAGE_INVITATIONS)
         and (viewer.may(Permission.MANAGE_ROLES) or not row.is_administrator),

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -109,14 +110,15 @@ def guests(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     return render(request, "invitations/guests.html", context)
 
 
-def _preview(viewer: Viewer) -> dict[str, str]:
+def _preview(viewer: Viewer, destination: str) -> dict[str, str]:
     """What the guest will read, for the aside of the form."""
     tenant = schema.current_tenant()
+    named = {"organization_name": tenant.name, "destination": destination}
     sender, _at, address = from_header(tenant.name).rpartition("<")
     return {
         "from_name": sender.strip(' "'),
         "from_address": address.rstrip(">"),
-        "subject": _("%(organization)s invites you") % {"organization": tenant.name},
+        "subject": render_to_string("mail/invitation_subject.txt", named).strip(),
         "inviter": viewer.display_name or viewer.email,
     }
 
@@ -183,7 +185,7 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "form": form,
         "existing": existing,
         "may_share": viewer.may(Permission.SHARE_APPS),
-        "preview": _preview(viewer),
+        "preview": _preview(viewer, form.destination()),
     }
     return render(request, "invitations/invite.html", context, status=status)
 

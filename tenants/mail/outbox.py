@@ -56,6 +56,11 @@ def promise_mails(*, tenant: Tenant, kind: MailKind, about: Iterable[UUID]) -> N
     OutgoingMail.objects.bulk_create(mails)
 
 
+def is_promised(*, tenant: Tenant, kind: MailKind, about: Iterable[UUID]) -> bool:
+    """Whether a mail about any of these was promised."""
+    return OutgoingMail.objects.filter(tenant=tenant, kind=kind, about__in=list(about)).exists()
+
+
 # A promise for each row of `told`: due some time after now, and some time after the one before.
 # While one is queued no second is made, and what happens meanwhile goes along with it.
 DIGESTS = """

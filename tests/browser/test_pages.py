@@ -137,8 +137,10 @@ def test_pages_of_apps_and_groups(foyer: Foyer, new_page: NewPage, width: int, s
     page.get_by_label("Redirect URLs").fill("https://plans.contoso.example/callback")
     press("Share the app")
     address = page.url
-    press("Make a secret")
     shot("app-secret")
+    page.get_by_role("region", name="Secrets").get_by_role("link", name="Remove").click()
+    shot("app-secret-remove")
+    press("Remove the secret")
     owners = page.locator("section", has=page.get_by_role("heading", name="Owners"))
     owners.get_by_label("E-mail address").fill("mara@contoso.example")
     press("Add an owner")

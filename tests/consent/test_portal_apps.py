@@ -3,14 +3,17 @@
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from PIL import Image
 
+from consent import shown_once
 from consent.models import ClientSecret, ClientType, OAuthClient
 from invitations.models import (
     AppAssignment,
@@ -30,7 +33,7 @@ from tenants.models import Account, Membership, Tenant, UserType
 from tests.apps import CALLBACK, App, make_app
 from tests.browserless import prove_again
 from tests.conftest import Invite, Place, add_second_factor
-from tests.rows import checksum
+from tests.rows import checksum, dump
 
 At = Callable[..., Place]
 
@@ -74,6 +77,12 @@ def make_group(tenant: Tenant, name: str = "Builders") -> Group:
         return services.add_group(name=name, by=None)
 
 
+def shown_secret(answer: Any) -> str:
+    """The secret that an app's page shows; empty when it shows none."""
+    found = re.search(r'<code class="mono copy">([\w-]{43})</code>', answer.content.decode())
+    return found[1] if found else ""
+
+
 @pytest.fixture
 def rooms(contoso: Tenant) -> App:
     return make_app(contoso)
@@ -92,7 +101,8 @@ ROUTES = [
     ("get", "consent:remove_app", "app"),
     ("post", "consent:remove_app", "app"),
     ("post", "consent:add_secret", "app"),
-    ("post", "consent:remove_secret", "app"),
+    ("get", "consent:remove_secret", "secret"),
+    ("post", "consent:remove_secret", "secret"),
     ("get", "invitations:groups", ""),
     ("get", "invitations:new_group", ""),
     ("post", "invitations:new_group", ""),
@@ -109,6 +119,10 @@ def ids(tenant: Tenant, of: str) -> dict[str, Any]:
     """The id that the route takes, of a thing of this tenant."""
     if of == "app":
         return {"app_id": make_app(tenant).client.app_id}
+    if of == "secret":
+        client = make_app(tenant).client
+        with schema.in_tenant(tenant):
+            return {"app_id": client.app_id, "secret_id": client.secrets.get().pk}
     return {"group_id": make_group(tenant).pk} if of == "group" else {}
 
 
@@ -141,11 +155,11 @@ def test_an_id_of_next_door_is_an_id_that_never_existed(
     at: At, alice: Account, fabrikam: Tenant, method: str, name: str, of: str
 ) -> None:
     """N01: 404 with the same body, with the decoy next door."""
-    (key, decoy), *_none = ids(fabrikam, of).items()
+    decoy = ids(fabrikam, of)
     before = checksum(fabrikam)
     admin = at(alice)
-    foreign = getattr(admin, method)(name, **{key: decoy})
-    unknown = getattr(admin, method)(name, **{key: uuid4()})
+    foreign = getattr(admin, method)(name, **decoy)
+    unknown = getattr(admin, method)(name, **dict.fromkeys(decoy, uuid4()))
     assert foreign.status_code == unknown.status_code == 404
     strip = re.compile(rb'value="[^"]*"')
     assert strip.sub(b"", foreign.content) == strip.sub(b"", unknown.content)
@@ -176,9 +190,10 @@ def test_ids_in_forms_of_next_door_are_not_found(
     ]
     for data in asked:
         assert admin.post("consent:app", data, app_id=app_id).status_code == 404
-    for pk in (secret.pk, own_other.pk, "x"):
-        answer = admin.post("consent:remove_secret", {"secret": pk}, app_id=app_id)
-        assert answer.status_code == 404
+    for pk in (secret.pk, own_other.pk, uuid4()):
+        named = {"app_id": app_id, "secret_id": pk}
+        assert admin.get("consent:remove_secret", **named).status_code == 404
+        assert admin.post("consent:remove_secret", **named).status_code == 404
     for entry in (frank_entry.pk, "x", ""):
         data = {"do": "take", "entry": entry}
         assert admin.post("invitations:group", data, group_id=group.pk).status_code == 404
@@ -206,9 +221,11 @@ def test_user_administrators_give_apps_and_change_none(
     assert person.post("consent:app", given, app_id=app_id).status_code == 302
     owner = {"do": "add_owner", "email": "alice@contoso.example"}
     assert person.post("consent:app", owner, app_id=app_id).status_code == 404
-    for name in ("new_app", "edit_app", "remove_app", "add_secret", "remove_secret"):
+    for name in ("new_app", "edit_app", "remove_app", "add_secret"):
         kwargs = {} if name == "new_app" else {"app_id": app_id}
         assert person.post(f"consent:{name}", **kwargs).status_code == 403
+    named = {"app_id": app_id, "secret_id": uuid4()}
+    assert person.post("consent:remove_secret", **named).status_code == 403
     group = make_group(contoso)
     for name in ("edit_group", "remove_group"):
         assert person.post(f"invitations:{name}", group_id=group.pk).status_code == 403
@@ -238,38 +255,90 @@ def test_an_app_is_shared_with_a_secret_that_is_shown_once(
     assert "No app yet" in text(admin.get("consent:apps"))
     client = register(admin)
     app_id = client.app_id
-    page = text(admin.get("consent:app", app_id=app_id))
-    assert "the app cannot sign anybody in" in page
-    assert f"/o/contoso/open/{app_id}/" in page
-    assert str(client.pk) in page
-    shown = [admin.post("consent:add_secret", app_id=app_id) for _each in range(3)]
-    assert [answer.status_code for answer in shown] == [200, 200, 302]
-    assert shown[0]["Cache-Control"] == "no-store"
-    found = re.search(r'<code class="mono copy">([\w-]{43})</code>', shown[0].content.decode())
-    assert found
-    secret = found[1]
-    # Every other form of the page that shows it leads back to the app.
-    actions = set(re.findall(r'<form[^>]*method="post"[^>]*>', shown[0].content.decode()))
-    assert all("action=" in form for form in actions)
+    answer = admin.get("consent:app", app_id=app_id)
+    assert f"/o/contoso/open/{app_id}/" in text(answer)
+    assert str(client.pk) in text(answer)
+    secret = shown_secret(answer)
+    assert not shown_secret(admin.get("consent:app", app_id=app_id))
+    admin.post("consent:add_secret", app_id=app_id)
+    assert shown_secret(admin.get("consent:app", app_id=app_id)) not in {"", secret}
+    admin.post("consent:add_secret", app_id=app_id)
     later = admin.get("consent:app", app_id=app_id)
     assert "There are two secrets already" in text(later)
-    assert secret not in text(later)
+    assert not shown_secret(later)
     with schema.in_tenant(contoso):
         older, newer = ClientSecret.objects.filter(client=client).order_by("created_at")
         assert older.hint == secret[:4]
     app = App(contoso, client, secret)
+    named = {"app_id": app_id, "secret_id": older.pk}
+    assert "its only secret" not in text(admin.get("consent:remove_secret", **named))
     assert app.post("introspect", token="x").status_code == 200
-    admin.post("consent:remove_secret", {"secret": older.pk}, app_id=app_id)
+    admin.post("consent:remove_secret", **named)
     assert app.post("introspect", token="x").status_code == 401
+    last = admin.get("consent:remove_secret", app_id=app_id, secret_id=newer.pk)
+    assert "its only secret" in text(last)
     with schema.in_tenant(contoso):
         assert list(ClientSecret.objects.filter(client=client)) == [newer]
     assert checksum(fabrikam) == before
 
 
+def test_a_new_secret_survives_no_reload_and_lies_nowhere(
+    at: At, alice: Account, rooms: App, contoso: Tenant
+) -> None:
+    """O10: reloading or changing the language makes no second one, and no table holds it."""
+    admin, app_id = at(alice), rooms.client.app_id
+    path = admin.path("consent:app", app_id=app_id)
+    answer = admin.post("consent:add_secret", app_id=app_id)
+    assert (answer.status_code, answer["Location"]) == (302, path)
+    waiting = answer.cookies[shown_once.COOKIE]
+    assert waiting["httponly"]
+    assert (waiting["path"], waiting["samesite"]) == (path, "Strict")
+    assert admin.client.head(path).status_code == 200
+    page = admin.client.get(path)
+    secret = shown_secret(page)
+    assert secret
+    assert page["Cache-Control"] == "no-store"
+    assert secret not in waiting.value
+    assert secret not in dump()
+    for way in (path, path, admin.path("consent:apps")):
+        assert secret not in text(admin.client.get(way))
+    switched = admin.client.post("/language/", {"language": "nl", "next": path}, follow=True)
+    assert switched.status_code == 200
+    assert secret not in text(switched)
+    with schema.in_tenant(contoso):
+        assert rooms.client.secrets.count() == 2
+
+
+def test_a_new_secret_is_for_whoever_asked_for_it_and_for_a_minute(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    """O10: not for who signs in at the same browser, not at another app, not later, not forged."""
+    insider(contoso, gita, Role.ADMINISTRATOR)
+    add_second_factor(gita)
+    admin, other = at(alice), make_app(contoso, name="Drawings").client.app_id
+    made = admin.post("consent:add_secret", app_id=rooms.client.app_id)
+    waiting = made.cookies[shown_once.COOKIE].value
+
+    def shown(person: Account, app_id: Any, value: str) -> str:
+        place = at(person)
+        place.client.cookies[shown_once.COOKIE] = value
+        return shown_secret(place.get("consent:app", app_id=app_id))
+
+    assert shown(alice, rooms.client.app_id, waiting)
+    assert not shown(gita, rooms.client.app_id, waiting)
+    assert not shown(alice, other, waiting)
+    for forged in ("x", "é", waiting[:-4] + "AAAA", ""):
+        assert not shown(alice, rooms.client.app_id, forged)
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
+        assert not shown(alice, rooms.client.app_id, waiting)
+
+
 def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
     admin = at(alice)
     client = register(admin, client_type="public")
-    assert "Make a secret" not in text(admin.get("consent:app", app_id=client.app_id))
+    answer = admin.get("consent:app", app_id=client.app_id)
+    assert "Make a secret" not in text(answer)
+    assert not shown_secret(answer)
     path = admin.path("consent:add_secret", app_id=client.app_id)
     assert "keeps no secret" in text(admin.client.post(path, follow=True))
 
@@ -277,7 +346,7 @@ def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("name", "", "This field is required"),
+        ("name", "", "Enter a name"),
         ("name", "Dräwings", "This name is taken"),
         ("name", "a\u202eb", "invisible or control characters"),
         ("name", "https://x.example", "Take the web address out"),
@@ -306,10 +375,43 @@ def test_a_form_that_cannot_be_used_loses_nothing(
     assert answer.status_code == 400
     page = text(answer)
     assert said in page
+    assert page.count("Error: ") - page.count('<span class="sr">Error: ') == 1
     kept = {name: typed for name, typed in FORM.items() if name in ("name", "home_url")}
     for name, typed in kept.items():
         assert name == field or typed in page
     assert checksum(contoso) == before
+
+
+def test_everything_wrong_with_an_app_is_said_at_once(at: At, alice: Account) -> None:
+    unfit = {
+        "name": "",
+        "home_url": "rooms.contoso.example",
+        "redirect_uris": f"nowhere\n{CALLBACK}\nhttp://rooms.contoso.example/",
+    }
+    page = text(at(alice).post("consent:new_app", FORM | unfit))
+    assert "There is a problem with 3 answers" in page
+    assert "or with http://localhost and a port" in page
+    for said in ("Enter a name", "“nowhere” cannot", "“http://rooms.contoso.example/” cannot"):
+        assert page.count(said) == 2, said
+
+
+def test_an_empty_form_says_what_it_needs(at: At, alice: Account, rooms: App) -> None:
+    admin, app_id = at(alice), rooms.client.app_id
+    group = make_group(rooms.tenant)
+    asked = [
+        ("consent:app", {"app_id": app_id}, "add_owner", "Enter an e-mail address"),
+        ("consent:app", {"app_id": app_id}, "logo", "Choose a picture"),
+        ("consent:app", {"app_id": app_id}, "assign", "Enter an address or choose a group"),
+        ("invitations:group", {"group_id": group.pk}, "add", "Enter an e-mail address"),
+        ("invitations:new_group", {}, "", "Enter a name"),
+    ]
+    for name, kwargs, do, said in asked:
+        answer = admin.post(name, {"do": do}, **kwargs)
+        assert answer.status_code == 400
+        assert said in text(answer)
+        assert "This field is required" not in text(answer)
+    page = text(admin.get("consent:app", app_id=app_id))
+    assert "somebody in the directory</label>" in page
 
 
 def test_an_app_is_changed_and_unshared(at: At, alice: Account, contoso: Tenant) -> None:
@@ -356,6 +458,54 @@ def test_people_and_groups_are_given_an_app(
     assert admin.post("consent:app", data, app_id=app_id).status_code == 404
     with schema.in_tenant(contoso):
         assert not AppAssignment.objects.filter(entry=guest).exists()
+
+
+def test_a_whole_group_loses_an_app_only_after_a_question(
+    at: At, alice: Account, gita: Account, contoso: Tenant, rooms: App
+) -> None:
+    guest, group = insider(contoso, gita, kind="Guest"), make_group(contoso)
+    with schema.in_tenant(contoso):
+        services.add_to_group(group, entry=guest, by=None)
+        given = services.assign(rooms.client.app, to=group, by=None)
+    admin, app_id = at(alice), rooms.client.app_id
+    data = {"do": "unassign", "assignment": str(given.pk)}
+    before = checksum(contoso)
+    asked = text(admin.post("consent:app", data, app_id=app_id))
+    assert "Take Project room from the group Builders?" in asked
+    assert "1 person is in the group" in asked
+    assert checksum(contoso) == before
+    answer = admin.post("consent:app", data | {"sure": "1"}, app_id=app_id)
+    assert answer.status_code == 302
+    with schema.in_tenant(contoso):
+        assert not AppAssignment.objects.filter(group=group).exists()
+
+
+def test_every_button_of_an_app_says_what_it_did(
+    at: At, alice: Account, gita: Account, sam: Account, contoso: Tenant, invite: Invite
+) -> None:
+    """“Told by e-mail” only where a mail was promised: to who is in, the first time."""
+    rooms = make_app(contoso, who_may_enter=WhoMayEnter.ASSIGNED)
+    mara, guest = insider(contoso, sam), insider(contoso, gita, kind="Guest")
+    invite(email="pending@tailspin.example")
+    admin = at(alice)
+    path = admin.path("consent:app", app_id=rooms.client.app_id)
+
+    def said(do: str, **data: str) -> str:
+        return text(admin.client.post(path, {"do": do, **data}, follow=True))
+
+    first = said("assign", email=gita.email)
+    assert f"{gita.email} now has Project room and is told by e-mail." in first
+    assert "has Project room already" in said("assign", email=gita.email, roles="editor")
+    pending = said("assign", email="pending@tailspin.example")
+    assert "pending@tailspin.example now has Project room." in pending
+    with schema.in_tenant(contoso):
+        given = AppAssignment.objects.get(entry=guest)
+    taken = said("unassign", assignment=str(given.pk))
+    assert f"{gita.email} is removed from Project room." in taken
+    assert "is an owner now" in said("add_owner", email=sam.email)
+    assert "is an owner already" in said("add_owner", email=sam.email)
+    assert "is not an owner any more" in said("take_owner", entry=str(mara.pk))
+    assert "The picture is removed" in said("no_logo")
 
 
 def test_owners_are_people_who_are_in(
@@ -440,7 +590,10 @@ def test_a_group_from_its_making_to_its_end(
     assert again.status_code == 400
     assert "This name is taken" in text(again)
     add = {"do": "add", "email": gita.email}
-    assert admin.post("invitations:group", add, **kwargs).status_code == 302
+    path = admin.path("invitations:group", **kwargs)
+    added = text(admin.client.post(path, add, follow=True))
+    assert f"{gita.email} is in the group now." in added
+    assert "is in the group already" in text(admin.client.post(path, add, follow=True))
     unknown = admin.post("invitations:group", add | {"email": "x@nowhere.example"}, **kwargs)
     assert unknown.status_code == 400
     assert "People <span" in text(admin.get("invitations:group", **kwargs))
@@ -480,8 +633,17 @@ def test_an_invitation_names_apps_and_groups(
 ) -> None:
     group = make_group(contoso)
     admin = at(alice)
-    path = f"{admin.path('invitations:invite')}?app={rooms.client.app_id}"
-    assert re.search(rf'value="{rooms.client.app_id}"[^>]*checked', text(admin.client.get(path)))
+    with schema.in_tenant(contoso):
+        SharedApp.objects.filter(pk=rooms.client.app_id).update(description="Files and tasks")
+    form = admin.path("invitations:invite")
+    page = text(admin.client.get(f"{form}?app={rooms.client.app_id}"))
+    assert re.search(rf'value="{rooms.client.app_id}"[^>]*checked', page)
+    assert 'Project room<span class="hint">Files and tasks</span></label>' in page
+    assert ">Contoso invites you to Project room<" in page
+    for query in ("", f"?group={group.pk}", f"?app={uuid4()}", "?app=nonsense"):
+        answer = admin.client.get(form + query)
+        assert answer.status_code == 200
+        assert ">Contoso invites you<" in text(answer)
     data = {
         "email": "new@northwind.example",
         "language": "en",
@@ -534,9 +696,11 @@ def test_apps_and_groups_of_a_guest_are_set_on_their_page(
     data: dict[str, Any] = {"apps": [str(rooms.client.app_id)], "groups": [str(group.pk)]}
     assert admin.post("invitations:act", data, **act).status_code == 302
     page = text(admin.get("invitations:guest", entry_id=guest.pk))
-    assert "Drawings" in page
-    assert "by the group Builders" in page
-    assert "Project room" in page
+    assert f'href="{admin.path("consent:app", app_id=rooms.client.app_id)}"' in page
+    assert f'href="{admin.path("invitations:group", group_id=group.pk)}"' in page
+    assert 'Drawings</a> <span class="soft">by the group Builders</span></li>' in page
+    assert "Gave access to an app: Project room" in page
+    assert "Added to a group: Builders" in page
     assert admin.post("invitations:act", {"apps": [str(uuid4())]}, **act).status_code == 400
     assert admin.post("invitations:act", {}, **act).status_code == 302
     with schema.in_tenant(contoso):

@@ -72,6 +72,9 @@ def test_a_list_is_one_on_each_line() -> None:
     with pytest.raises(UriError, match="nowhere"):
         parse_uris(f"{GOOD[0]}\nnowhere\n")
     many = [f"https://rooms.contoso.example/{number}" for number in range(MOST_URIS + 1)]
+    with pytest.raises(UriError) as caught:
+        parse_uris(f"{GOOD[0]}\nnowhere\nnor here\nnowhere\n")
+    assert caught.value.args == ("nowhere", "nor here")
     assert parse_uris("\n".join(many[:-1])) == many[:-1]
     with pytest.raises(UriError, match=f"/{MOST_URIS}$"):
         parse_uris("\n".join(many))

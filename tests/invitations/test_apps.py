@@ -1,6 +1,7 @@
 """Shared apps, groups, and who gives them to whom: the services, with a decoy next door."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -289,7 +290,8 @@ def test_the_mail_about_an_app_leaves_only_while_it_is_true(
     invite: Invite, rooms: SharedApp, here: Tenant, smtp: SmtpSink
 ) -> None:
     guests = [someone(f"g{number}", kind=UserType.GUEST) for number in range(3)]
-    given = [services.assign(rooms, to=guest, by=None) for guest in guests]
+    boss = DirectoryEntry.objects.get(address="alice@contoso.example")
+    given = [services.assign(rooms, to=guest, by=boss) for guest in guests]
     services.unassign(given[1], by=None)
     DirectoryEntry.objects.filter(pk=guests[2].pk).update(enabled=False)
     deliver_due_mail()
@@ -299,6 +301,30 @@ def test_the_mail_about_an_app_leaves_only_while_it_is_true(
     assert said
     assert f"/o/contoso/open/{rooms.pk}/" in said.get_content()
     assert "Project room" in str(mail.message["Subject"])
+    assert "unless the privacy statement or the terms of use" in " ".join(
+        said.get_content().split()
+    )
+    for part in ("plain", "html"):
+        assert "Given by: Alice" in re.sub("<[^>]*>", "", mail.part(part))
+
+
+def test_an_invitation_to_a_group_gives_and_to_an_app_also_gives(
+    invite: Invite, rooms: SharedApp, builders: Group, smtp: SmtpSink
+) -> None:
+    """“Also” needs something before it: the app that the mail is about. A service, which has no
+    home page, is not where somebody without a landing page arrives."""
+    services.assign(services.add_app(name="Drawings", by=None), to=builders, by=None)
+    invite(email="one@northwind.example", groups=[builders])
+    invite(email="two@northwind.example", groups=[builders], apps=[rooms])
+    deliver_due_mail()
+    words = {"one@northwind.example": "Gives", "two@northwind.example": "Also gives"}
+    subjects = [str(mail.message["Subject"]) for mail in smtp.mails]
+    assert subjects == ["Contoso invites you", "Contoso invites you to Project room"]
+    for mail in smtp.mails:
+        for part in ("plain", "html"):
+            said = " ".join(re.sub("<[^>]*>", "", mail.part(part)).split())
+            expected = words[mail.recipients[0]]
+            assert re.findall(r"(Gives|Also gives):? Drawings", said) == [expected]
 
 
 def test_who_gets_an_app_by_a_group_is_mailed_too(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from invitations import audit, auditlog, chain
 from invitations.cells import STARTS, guard, unguard
 from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry, RoleAssignment
 from invitations.permissions import Role
+from invitations.services import apps as sharing
+from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.conftest import Invite, Place, add_second_factor
@@ -447,6 +450,29 @@ def test_the_page_tells_who_did_what_to_whom(
     assert "Gita Nair" in page
     assert "By e-mail: yes" in page
     assert "decoy" not in page
+
+
+def test_apps_groups_and_owners_have_their_names_in_the_log(
+    at: At, alice: Account, contoso: Tenant, statements: Statements
+) -> None:
+    """In the statement that finds the people; what is not there any more keeps its id."""
+    admin = at(alice)
+    with schema.in_tenant(contoso):
+        boss = DirectoryEntry.objects.get(account=alice)
+        app = sharing.add_app(name="Drawings", by=boss)
+        group = sharing.add_group(name="Builders", by=boss)
+        add_owner(app, owner=boss, by=boss)
+        sharing.assign(app, to=group, by=boss, roles=["editor", "reader"])
+        gone = str(uuid4())
+        write(app=gone, groups=[], owners="nonsense")
+    admin.get("invitations:audit")
+    with statements() as counted:
+        page = " ".join(pages(admin.get("invitations:audit")).split())
+    assert len(counted.sql) <= 6
+    text = re.sub(r"<[^>]*>", "", page)
+    assert "App: Drawings · Group: Builders · Roles: editor, reader" in text
+    assert "Owners: Alice" in text
+    assert f"App: {gone} · Groups: – · Owners: nonsense" in text
 
 
 def test_pages_lead_on_and_back(at: At, alice: Account, contoso: Tenant) -> None:

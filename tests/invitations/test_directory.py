@@ -497,7 +497,7 @@ def test_the_page_of_a_guest_costs_the_same_after_a_long_history(
             directory.unblock_sign_in(entry=guest, by=None)
     with statements() as counted:
         admin.get("invitations:guest", entry_id=guest.pk)
-    assert len(counted.sql) == once <= 11, "\n".join(counted.sql)  # type: ignore[attr-defined]
+    assert len(counted.sql) == once <= 12, "\n".join(counted.sql)  # type: ignore[attr-defined]
 
 
 def test_contacts_are_kept_apart_from_people(
