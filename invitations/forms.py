@@ -483,7 +483,7 @@ class ShareForm(forms.Form):
     """*Invite someone from outside* (design/worker-invite.html)."""
 
     thing = forms.ChoiceField(
-        label=_("App to share"),
+        label=_("What to share"),
         widget=forms.RadioSelect,
         error_messages={"required": _("Choose what to share")},
     )
@@ -522,7 +522,9 @@ class ShareForm(forms.Form):
             try:
                 addresses[fields.clean_address(line)] = None
             except FieldError as error:
-                problems.append(f"{line[:80]}: {words_for(error)}")
+                several = line.count("@") > 1
+                why = _("one address on each line") if several else words_for(error)
+                problems.append(f"{line[:80]}: {why}")
         if problems:
             raise forms.ValidationError(problems)
         if not 0 < len(addresses) <= MOST_AT_ONCE:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from invitations.models import (
     AppAssignment,
     DirectoryEntry,
+    Group,
     GroupMember,
     LandingPage,
     RoleAssignment,
@@ -179,10 +180,20 @@ def _find(entries: DirectoryQuerySet, pk: UUID) -> DirectoryEntry | None:
     return found
 
 
-def reached_by(owner: DirectoryEntry, *, most: int) -> list[DirectoryEntry]:
-    """Whom an owner invited or shared with, newest first, with what a row shows."""
-    entries = _rows(_reached_by(owner)).annotate(**_roles())
-    return list(entries.order_by(*NEWEST_FIRST)[:most])
+def _shared_by(owner: DirectoryEntry) -> dict[str, Any]:
+    """The owner's own apps and groups that somebody has; nobody else's."""
+    apps = SharedApp.objects.filter(owners__entry=owner, assignments__entry=OuterRef("pk"))
+    groups = Group.objects.filter(owners__entry=owner, members__entry=OuterRef("pk"))
+    return {
+        "shared_apps": ArraySubquery(apps.order_by("name").values("name")),
+        "shared_groups": ArraySubquery(groups.order_by("name").values("name")),
+    }
+
+
+def reached_by(owner: DirectoryEntry, *, marker: str = "", size: int = PAGE) -> Page[Any]:
+    """A page of whom an owner invited or shared with, newest first, with what a row shows."""
+    entries = _rows(_reached_by(owner)).annotate(**_roles(), **_shared_by(owner))
+    return page_of(entries, by=NEWEST_FIRST, marker=marker, size=size)
 
 
 def count_reached_by(owner: DirectoryEntry) -> int:
@@ -191,7 +202,7 @@ def count_reached_by(owner: DirectoryEntry) -> int:
 
 def find_reached_by(owner: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:
     """One of them; None for anybody else's guest."""
-    return _find(_reached_by(owner), pk)
+    return _find(_reached_by(owner).annotate(**_shared_by(owner)), pk)
 
 
 def find_invited_by(inviter: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:

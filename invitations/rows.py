@@ -218,6 +218,12 @@ class GuestRow:
         return fresh and self.state == "pending"
 
     @property
+    def shared(self) -> str:
+        """What the owner who looks has given, by name; of their own things only."""
+        given = [*getattr(self.entry, "shared_apps", ()), *getattr(self.entry, "shared_groups", ())]
+        return ", ".join(given)
+
+    @property
     def is_administrator(self) -> bool:
         return Role.ADMINISTRATOR in self.entry.roles
 

@@ -18,7 +18,7 @@ from invitations.models import (
     SharedApp,
     TenantPolicy,
 )
-from invitations.permissions import Permission, may_offer, may_share, permissions_of
+from invitations.permissions import Permission, may_invite, may_offer, may_share, permissions_of
 from tenants.models import UserType
 
 
@@ -90,6 +90,12 @@ def held_by(entry: DirectoryEntry) -> dict[str, Any]:
     apps = SharedApp.objects.filter(offers | Q(assignments__entry=entry))
     groups = Group.objects.filter(offers | Q(members__entry=entry))
     return {"apps": list(apps.distinct()), "groups": list(groups.distinct())}
+
+
+def is_inviter(entry: DirectoryEntry, policy: TenantPolicy) -> bool:
+    """Whether the tenant lets this person invite at all, to whatever (P03)."""
+    is_member = entry.user_type == UserType.MEMBER
+    return may_invite(policy.who_may_invite, roles=_roles(entry), is_member=is_member)
 
 
 def _has_strange(entry: DirectoryEntry, apps: Iterable[SharedApp], groups: Iterable[Group]) -> bool:

@@ -2,14 +2,18 @@
 
 from django.utils.translation import gettext as _
 
-from invitations.models import DirectoryEntry, Group, SharedApp
+from invitations.models import DirectoryEntry, Group, SharedApp, TenantPolicy
 from invitations.services import owners
+from invitations.services.sharing import is_inviter
 
 
 def add_owner(thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry) -> str:
     """Raises what the service raises."""
     if owners.add_owner(thing, owner=owner, by=by):
-        return _("%(who)s is an owner now.") % {"who": owner}
+        said = _("%(who)s is an owner now.")
+        if not is_inviter(owner, TenantPolicy.objects.get()):
+            said = _("%(who)s is an owner now, but the invitation policy does not let them invite.")
+        return said % {"who": owner}
     return _("%(who)s is an owner already.") % {"who": owner}
 
 

@@ -6,16 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from invitations import guestlist
+from invitations import guestlist, pages
 from invitations.access import Viewer, require_entry
 from invitations.errors import (
     AddressTakenError,
@@ -26,26 +27,19 @@ from invitations.errors import (
 )
 from invitations.forms import AddressForm, ShareForm, say, words_for
 from invitations.models import DirectoryEntry, TenantPolicy
-from invitations.models.assignment import number_of, people_of_app, people_of_group
-from invitations.permissions import may_invite
+from invitations.models.assignment import (
+    apps_of_group,
+    number_of,
+    people_of_app,
+    people_of_group,
+)
 from invitations.rows import GuestRow
 from invitations.services import access
 from invitations.services.manage import correct_address, resend_invitation
-from invitations.services.sharing import own_apps, own_groups
+from invitations.services.sharing import is_inviter, own_apps, own_groups
 from tenants import schema
-from tenants.models import UserType
 
-NEWEST, ALL = 5, 200
-
-
-def _policy_for(viewer: Viewer) -> TenantPolicy:
-    """The policy, when it lets this person invite; a 403 otherwise (P03)."""
-    policy = TenantPolicy.objects.get()
-    roles = list(viewer.entry.role_assignments.values_list("role", flat=True))
-    is_member = viewer.entry.user_type == UserType.MEMBER
-    if not may_invite(policy.who_may_invite, roles=roles, is_member=is_member):
-        raise PermissionDenied
-    return policy
+NEWEST = 5
 
 
 def _own(viewer: Viewer) -> dict[str, Any]:
@@ -55,13 +49,20 @@ def _own(viewer: Viewer) -> dict[str, Any]:
         people_of_group(OuterRef("pk")).guests(),
     )
     apps = own_apps(viewer.entry).annotate(people=number_of(having))
-    groups = own_groups(viewer.entry).annotate(people=number_of(inside))
+    gives = ArraySubquery(apps_of_group(OuterRef("pk")).values("name"))
+    groups = own_groups(viewer.entry).annotate(people=number_of(inside), gives=gives)
     found = {f"app:{app.pk}": app for app in apps.order_by("name")}
     return found | {f"group:{group.pk}": group for group in groups.order_by("name")}
 
 
-def _people(number: int) -> str:
-    return ngettext("%(number)s guest now", "%(number)s guests now", number) % {"number": number}
+def _hint(thing: Any) -> str:
+    """What a choice is, and how many have it: `Group · gives Drawings · 3 guests now`."""
+    people = ngettext("%(number)s guest now", "%(number)s guests now", thing.people)
+    told = [thing.description, people % {"number": thing.people}]
+    if (opens := getattr(thing, "gives", None)) is not None:
+        gives = _("gives %(apps)s") % {"apps": ", ".join(opens)} if opens else ""
+        told = [_("Group"), gives, *told]
+    return " · ".join(filter(None, told))
 
 
 def _row(entry: DirectoryEntry | None) -> GuestRow:
@@ -90,18 +91,38 @@ def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
 
 
 def _say_shared(request: HttpRequest, done: list[access.Shared], name: str) -> None:
-    new, known = [each for each in done if each.is_new], [each for each in done if not each.is_new]
-    if new:
+    """What became of each address: the new ones, and those that were known here before."""
+    if new := [each for each in done if each.is_new]:
         text = ngettext(
             "%(number)s invitation is on its way.",
             "%(number)s invitations are on their way.",
             len(new),
         )
         messages.success(request, text % {"number": len(new)})
-    if known:
-        text = _("Known here already, now with %(name)s: %(people)s")
-        people = ", ".join(each.address for each in known)
-        messages.success(request, text % {"name": name, "people": people})
+    known = [each for each in done if not each.is_new]
+    kept_out = [each for each in known if not each.entry.enabled]
+    inside = [each for each in known if each.entry.enabled and each.entry.is_accepted]
+    waiting = [each for each in known if each.entry.enabled and not each.entry.is_accepted]
+    for tell, people, text in (
+        (
+            messages.success,
+            inside,
+            _("Here already, now with %(name)s: %(people)s. Your message did not go to them."),
+        ),
+        (
+            messages.info,
+            waiting,
+            _("Invited already, %(name)s comes with it: %(people)s. No new e-mail was sent."),
+        ),
+        (
+            messages.warning,
+            kept_out,
+            _("%(people)s cannot enter: an administrator has blocked the sign-in."),
+        ),
+    ):
+        if people:
+            addresses = ", ".join(each.address for each in people)
+            tell(request, text % {"name": name, "people": addresses})
 
 
 def _expiry(policy: TenantPolicy) -> str:
@@ -122,15 +143,42 @@ def _expiry(policy: TenantPolicy) -> str:
     return text % {"number": hours}
 
 
+def _guests(viewer: Viewer, asked: QueryDict) -> dict[str, Any]:
+    """The newest few, or all of them page by page."""
+    shows_all, path = (
+        "all" in asked,
+        schema.tenant_path(schema.current_tenant(), "invitations:share"),
+    )
+    found = guestlist.reached_by(
+        viewer.entry, marker=asked.get("at", ""), size=pages.PAGE if shows_all else NEWEST
+    )
+    page = found.of(GuestRow)
+    return {
+        "rows": page.rows,
+        "total": guestlist.count_reached_by(viewer.entry),
+        "shows_all": shows_all,
+        "links": pages.links(page, path, asked={"all": "1"}) if shows_all else None,
+    }
+
+
+def _not_invited_to_invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    return render(request, "invitations/share_not_allowed.html", {"person": viewer}, status=403)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_entry
 def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Choose one's own app or group, up to five addresses, a message; see one's own guests."""
-    policy = _policy_for(viewer)
+    policy = TenantPolicy.objects.get()
+    if not is_inviter(viewer.entry, policy):
+        return _not_invited_to_invite(request, viewer)
     own = _own(viewer)
     posted = request.POST if request.method == "POST" else None
-    initial = {"thing": request.GET.get("thing", next(iter(own), ""))}
-    form = ShareForm(posted, own=own, policy=policy, initial=initial)
+    # Nothing is chosen beforehand where something else might be meant.
+    only = next(iter(own)) if len(own) == 1 else ""
+    form = ShareForm(
+        posted, own=own, policy=policy, initial={"thing": request.GET.get("thing", only)}
+    )
     if form.has_error("thing", "invalid_choice"):
         raise PermissionDenied
     if form.is_valid():
@@ -138,20 +186,16 @@ def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         if done:
             _say_shared(request, done, str(form.chosen))
             return redirect("invitations:share")
-    shows_all = "all" in request.GET
-    rows = guestlist.reached_by(viewer.entry, most=ALL if shows_all else NEWEST)
     context = {
         "person": viewer,
         "form": form,
         "own": [
-            {"tag": choice.tag(), "thing": thing, "people": _people(thing.people)}
+            {"tag": choice.tag(), "thing": thing, "hint": _hint(thing)}
             for choice, thing in zip(form["thing"], own.values(), strict=True)
         ],
         "expiry": _expiry(policy),
         "privacy_url": schema.tenant_path(schema.current_tenant(), "consent:statement"),
-        "rows": [GuestRow(entry) for entry in rows],
-        "total": guestlist.count_reached_by(viewer.entry),
-        "shows_all": shows_all,
+        **_guests(viewer, request.GET),
     }
     status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "invitations/share.html", context, status=status)
@@ -192,7 +236,7 @@ def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpRespons
     if not row.can_correct:
         raise Http404
     posted = request.POST if request.method == "POST" else None
-    form = AddressForm(posted, required=True)
+    form = AddressForm(posted, required=True, initial={"email": row.address})
     if form.is_valid():
         try:
             correct_address(entry=row.entry, **form.asked(), by=viewer.entry)
@@ -219,12 +263,18 @@ def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpRespons
 def end(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """Ask, then take back one's own invitation, or one's own apps from anybody else's guest."""
     row = _row(guestlist.find_reached_by(viewer.entry, entry_id))
+    is_own = row.invitation is not None and row.invitation.invited_by_id == viewer.entry.pk
+    revokes = is_own and row.state != "accepted"
     if request.method == "POST":
         said = _("%(guest)s has no access by you any more.")
+        if revokes:
+            said = _("The invitation of %(guest)s is revoked.")
         _perform(
             request,
             said % {"guest": row.entry},
             lambda: access.end_sharing(entry=row.entry, by=viewer.entry),
         )
         return redirect("invitations:share")
-    return render(request, "invitations/share_end.html", {"person": viewer, "row": row})
+    name = row.display_name or row.address
+    context = {"person": viewer, "row": row, "name": name, "revokes": revokes}
+    return render(request, "invitations/share_end.html", context)

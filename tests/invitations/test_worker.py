@@ -18,7 +18,7 @@ from invitations.models import (
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
-from invitations.services.directory import delete_entry
+from invitations.services.directory import block_sign_in, delete_entry, unblock_sign_in
 from invitations.services.manage import resend_invitation, revoke_invitation
 from invitations.services.owners import add_owner, take_owner
 from tenants import schema
@@ -152,7 +152,16 @@ def test_who_is_here_already_gets_the_app_and_a_mail(
     person = at(sam)
     data = asked(drawings, gita.email, "pending@tailspin.example")
     answer = person.client.post(person.path("invitations:share"), data, follow=True)
-    assert "Known here already, now with Drawings" in text(answer)
+    assert f"Here already, now with Drawings: {gita.email}." in text(answer)
+    assert "Invited already, Drawings comes with it: pending@tailspin.example." in text(answer)
+    with schema.in_tenant(contoso):
+        block_sign_in(entry=guest, by=None)
+    answer = person.client.post(
+        person.path("invitations:share"), asked(drawings, gita.email), follow=True
+    )
+    assert f"{gita.email} cannot enter" in text(answer)
+    with schema.in_tenant(contoso):
+        unblock_sign_in(entry=guest, by=None)
     with schema.in_tenant(contoso):
         given = AppAssignment.objects.filter(app=drawings.client.app_id)
         assert {each.entry_id for each in given} == {guest.pk, pending.entry_id}
@@ -440,6 +449,26 @@ def test_who_owns_nothing_is_told_whom_to_ask(at: At, sam: Account, mara: Direct
     assert "An administrator of Contoso can make you an owner" in text(page)
     data = {"thing": f"app:{uuid4()}", "to": "x@northwind.example"}
     assert at(sam).post("invitations:share", data).status_code == 403
+
+
+def test_the_list_says_what_one_gave_and_nothing_of_others(
+    at: At, sam: Account, gita: Account, drawings: App, contoso: Tenant
+) -> None:
+    """The owner's own app and group beside each guest, and before they are taken away."""
+    guest, secret = insider(contoso, gita, kind="Guest"), make_app(contoso, name="Secret")
+    group = make_group(contoso, "Roofers")
+    with schema.in_tenant(contoso):
+        add_owner(group, owner=DirectoryEntry.objects.get(account=sam), by=None)
+        for app in (drawings.client.app, secret.client.app):
+            services.assign(app, to=guest, by=None)
+        services.assign(secret.client.app, to=group, by=None)
+        services.add_to_group(group, entry=guest, by=None)
+    page = text(at(sam).get("invitations:share"))
+    assert '<span class="sub">Drawings, Roofers</span>' in page
+    assert "Group · gives Secret · 1 guest now" in page
+    asks = text(at(sam).get("invitations:share_end", entry_id=guest.pk))
+    assert "This is taken away at once: Drawings, Roofers." in asks
+    assert "Secret" not in asks
 
 
 def test_strangers_sign_in_and_other_tenants_find_nothing(at: At, frank: Account) -> None:
