@@ -990,10 +990,10 @@ def test_an_app_can_wish_a_language(rooms: App, at: At, alice: Account) -> None:
     """Core, 3.1.2.1: `ui_locales`, in the app's order, until the person chooses one."""
     stranger = at()
     page = onward(stranger, rooms.authorize(stranger, ui_locales="fr-CA nl-NL en"))
-    assert "Inloggen" in page.content.decode()
+    assert "Aanmelden bij" in page.content.decode()
     assert "Project room" in page.content.decode()
     page = onward(stranger, rooms.authorize(stranger, ui_locales="en"))
-    assert "Inloggen" in page.content.decode()
+    assert "Aanmelden bij" in page.content.decode()
     person = at(alice)
     page = rooms.authorize(person, ui_locales="nl", prompt="select_account")
     assert 'lang="nl"' in page.content.decode()
