@@ -1,6 +1,6 @@
 from django.urls import path
 
-from consent.views import apps, enter, open_app, privacy, provider, review, sign_out
+from consent.views import apps, authorize, enter, open_app, privacy, provider, review, sign_out
 
 app_name = "consent"
 
@@ -34,7 +34,7 @@ urlpatterns = [
     path(".well-known/openid-configuration", provider.discovery, name="discovery"),
     path("v2.0/.well-known/openid-configuration", provider.discovery, name="discovery_v2"),
     path("discovery/v2.0/keys", provider.jwks, name="jwks"),
-    path("oauth2/v2.0/authorize", provider.authorize, name="authorize"),
+    path("oauth2/v2.0/authorize", authorize.authorize, name="authorize"),
     path("oauth2/v2.0/token", provider.token, name="token"),
     path("oauth2/v2.0/revoke", provider.revoke, name="revoke"),
     path("oauth2/v2.0/introspect", provider.introspect, name="introspect"),

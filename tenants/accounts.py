@@ -133,6 +133,11 @@ def remember_session(request: HttpRequest, **_: Any) -> None:
     request.session[SESSION_ROW] = row.pk
 
 
+def proofs(request: HttpRequest, account: Account) -> list[dict[str, Any]]:
+    """How this session proved who it is, oldest first: allauth's `method`, `at` and more."""
+    return list(get_authentication_records(request, account))
+
+
 def session_row_of(request: HttpRequest) -> int | None:
     """Which row of allauth's list this session has: the same one when its key changes, gone when
     somebody signs out. None for a session that is not in the list."""

@@ -1,25 +1,19 @@
 """Authlib's authorization server with our storage, our gate and no way around PKCE."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from allauth.account.internal.flows.login import get_authentication_records
 from authlib.common.urls import add_params_to_uri
 from authlib.integrations.django_oauth2.authorization_server import AuthorizationServer
-from authlib.integrations.django_oauth2.requests import DjangoOAuth2Payload, DjangoOAuth2Request
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
     InvalidClientError,
     InvalidRequestError,
-    InvalidScopeError,
-    OAuth2Request,
     UnsupportedResponseTypeError,
     grants,
 )
 from authlib.oauth2.rfc7009 import RevocationEndpoint
-from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from django.http import HttpRequest
 from django.utils import timezone
@@ -27,17 +21,13 @@ from django.utils import timezone
 from consent.clients import digest
 from consent.models import OFFLINE, Authorization, OAuthClient, Token
 from consent.provider import claims, tokens
+from consent.provider.checks import S256, ClientRefusedError, OpenIDConnect, OwnRequest
 from consent.provider.client import Client, find_client
 from tenants import schema
-from tenants.accounts import session_row_of
+from tenants.accounts import proofs, session_row_of
 from tenants.models import Account
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
-LONGEST_NONCE = 500
-# A SHA-256 in base64url (RFC 7636, 4.2).
-CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
-SECONDS = re.compile(r"[0-9]{1,9}")
-WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
 # How allauth calls a proof, and how RFC 8176 does.
 AMR = {
     "code": "otp",
@@ -49,55 +39,9 @@ AMR = {
 BEARER = "Bearer"
 
 
-class ClientRefusedError(InvalidClientError):
-    """Whoever calls is not the app they say; no word about why."""
-
-    def __init__(self) -> None:
-        super().__init__(status_code=401)
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        headers: list[tuple[str, str]] = OAuth2Error.get_headers(self)
-        return [*headers, ("WWW-Authenticate", f'Basic realm="{claims.issuer()}"')]
-
-
-class RequestNotSupportedError(OAuth2Error):
-    error = "request_not_supported"
-
-
-class RequestUriNotSupportedError(OAuth2Error):
-    error = "request_uri_not_supported"
-
-
-class OwnPayload(DjangoOAuth2Payload):
-    """Words that Authlib repeats in its errors, where it fails over odd characters."""
-
-    @property
-    def response_type(self) -> str:
-        return _plain(self.data.get("response_type", ""))
-
-    @property
-    def grant_type(self) -> str:
-        return _plain(self.data.get("grant_type", ""))
-
-
-def _plain(word: str) -> str:
-    return word if WORD.fullmatch(word) else "unknown"
-
-
-class OwnRequest(DjangoOAuth2Request):
-    """At the address we configured (N08); Authlib's own believes the Host header, and refuses http
-    behind a proxy that ends TLS."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        uri = schema.absolute_url(request.get_full_path())
-        OAuth2Request.__init__(self, str(request.method), uri, headers=request.headers)
-        self.payload: Any = OwnPayload(request)
-        self._request = request
-
-
 def proofs_of(request: HttpRequest, account: Account) -> dict[str, Any]:
     """How and when this session proved who it is: `authenticated_at`, `amr`, `acr`, `idp`."""
-    records = get_authentication_records(request, account)
+    records = proofs(request, account)
     names = [str(record.get("type") or record["method"]) for record in records]
     amr = list(dict.fromkeys(AMR[name] for name in names if name in AMR))
     factors = {record["method"] for record in records}
@@ -110,54 +54,6 @@ def proofs_of(request: HttpRequest, account: Account) -> dict[str, Any]:
         "acr": claims.MULTI_FACTOR if is_multi else "",
         "idp": str(outside[-1].get("provider", "")) if outside else "",
     }
-
-
-class S256(CodeChallenge):
-    """PKCE with S256 for every client, public or confidential (RFC 9700, 2.1.1; O02)."""
-
-    SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
-
-    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
-        data = grant.request.payload.data
-        is_digest = CHALLENGE.fullmatch(data.get("code_challenge", ""))
-        if not is_digest or data.get("code_challenge_method") != "S256":
-            raise InvalidRequestError("PKCE with code_challenge_method=S256 is required.")
-        super().validate_code_challenge(grant, redirect_uri)
-
-    def get_authorization_code_challenge_method(self, authorization_code: Any) -> str:  # noqa: ARG002  # Authlib names it
-        return "S256"
-
-
-def _check_openid(grant: Any, _redirect_uri: str) -> None:
-    """What OpenID Connect asks of a request beyond OAuth, once it may be answered at the app."""
-    payload = grant.request.payload
-    data = payload.data
-    if "request" in data:
-        raise RequestNotSupportedError
-    if "request_uri" in data:
-        raise RequestUriNotSupportedError
-    if any(len(values) > 1 for values in payload.datalist.values()):
-        raise InvalidRequestError("A parameter came twice.")
-    if "openid" not in (payload.scope or "").split():
-        raise InvalidScopeError("The scope must contain 'openid'.")
-    if data.get("response_mode", "query") != "query":
-        raise InvalidRequestError("Only response_mode=query is supported.")
-    if len(data.get("nonce", "")) > LONGEST_NONCE or "\0" in data.get("nonce", ""):
-        raise InvalidRequestError("'nonce' cannot be used.")
-    if not SECONDS.fullmatch(data.get("max_age") or "0"):
-        raise InvalidRequestError("'max_age' must be a number of seconds.")
-    prompts = (data.get("prompt") or "").split()
-    if "none" in prompts and len(prompts) > 1:
-        raise InvalidRequestError("'prompt=none' stands alone.")
-    if not set(prompts) <= {"none", "login", "select_account", "consent"}:
-        raise InvalidRequestError("This 'prompt' is not supported.")
-
-
-class OpenIDConnect:
-    """The checks above, and the ID token of the answer."""
-
-    def __call__(self, grant: Any) -> None:
-        grant.register_hook("after_validate_authorization_request_payload", _check_openid)
 
 
 class CodeGrant(grants.AuthorizationCodeGrant):

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
 from consent.views.after import Destination, go_on
-from consent.views.provider import not_assigned
+from consent.views.authorize import not_assigned
 from invitations.access import entry_of
 from invitations.models import AppLogo, SharedApp
 from invitations.models.assignment import apps_open_to
