@@ -264,7 +264,7 @@ def end(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     """Ask, then take back one's own invitation, or one's own apps from anybody else's guest."""
     row = _row(guestlist.find_reached_by(viewer.entry, entry_id))
     is_own = row.invitation is not None and row.invitation.invited_by_id == viewer.entry.pk
-    revokes = is_own and row.state != "accepted"
+    revokes = is_own and not row.entry.is_accepted
     if request.method == "POST":
         said = _("%(guest)s has no access by you any more.")
         if revokes:

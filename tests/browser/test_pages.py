@@ -189,9 +189,9 @@ def test_pages_of_apps_and_groups(foyer: Foyer, new_page: NewPage, width: int, s
     page.get_by_role("link", name=f"Correct the address of plans-{width}-{scheme}").click()
     shot("share-correct")
     page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("link", name=f"End the access of plans-{width}-{scheme}").click()
+    page.get_by_role("link", name=f"Revoke the invitation of plans-{width}-{scheme}").click()
     shot("share-end")
-    press("End the access")
+    press("Revoke the invitation")
     assert not found, "\n".join(found)
 
 

@@ -10,6 +10,7 @@ from tests.browser.walk import code_of, link_of, look_around, send_code
 from tests.smtp import SmtpSink
 
 DIRECT, MAILED = "catering@tailspin.example", "engineer@northwind.example"
+GUEST, MEMBER = "gita@northwind.example", "mara@contoso.example"
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +38,17 @@ def pages_shown(page: Page) -> list[str]:
     return shown
 
 
-def type_code(page: Page, foyer: Foyer, address: str) -> None:
+def type_code(page: Page, foyer: Foyer, address: str, then: str = "Review permissions") -> None:
     page.get_by_label("Code").fill(code_of(foyer.mail_to(address, "code")))
     page.get_by_role("button", name="Continue").click()
-    heading(page, "Review permissions")
+    heading(page, then)
+
+
+def come_by(page: Page, foyer: Foyer, address: str, *, then: str) -> None:
+    """Sign in at the door that an app's person stands at, by mailed code."""
+    page.get_by_label("E-mail address").fill(address)
+    send_code(page)
+    type_code(page, foyer, address, then)
 
 
 def check_cookies(page: Page) -> None:
@@ -56,9 +64,7 @@ def test_a_direct_link_leads_in_and_leaving_leads_out(demo: Foyer, new_page: New
     guest = new_page(width=390, script=False)
     guest.goto(room)
     heading(guest, "Sign in to Contoso")
-    guest.get_by_label("E-mail address").fill(DIRECT)
-    send_code(guest)
-    type_code(guest, demo, DIRECT)
+    come_by(guest, demo, DIRECT, then="Review permissions")
     guest.get_by_role("button", name="Accept").click()
     guest.wait_for_url(room)
     heading(guest, "Welcome, Catering lead")
@@ -106,3 +112,53 @@ def test_the_mailed_link_ends_in_the_app_and_sign_out_ends_outside(
     look_around(guest, "room-refused")
     guest.goto(demo.room)
     look_around(guest, "rooms")
+
+
+def test_the_pages_between_an_app_and_its_people(demo: Foyer, new_page: NewPage) -> None:
+    """O08, O09, C09: what the provider asks on an app's behalf, each at its address, and the way
+    back to the app from each."""
+    guest, room = new_page(), f"{demo.room}/contoso/"
+    url = asked_by(guest, room)
+    guest.goto(url)
+    expect(guest.get_by_text("To open Project room")).to_be_visible()
+    look_around(guest, "provider-enter")
+    guest.goto(url.replace("callback", "elsewhere"))
+    heading(guest, "This app cannot sign you in")
+    look_around(guest, "provider-bad-sign-in")
+
+    guest.goto(room)
+    come_by(guest, demo, GUEST, then="Welcome, Gita Nair")
+    guest.goto(f"{asked_by(guest, room)}&prompt=select_account")
+    heading(guest, "Choose an account")
+    look_around(guest, "provider-select-account")
+    guest.get_by_role("link", name=GUEST).click()
+    guest.wait_for_url(room)
+    heading(guest, "Welcome, Gita Nair")
+
+    guest.goto(f"{asked_by(guest, room)}&prompt=consent")
+    heading(guest, "Review permissions")
+    guest.get_by_role("button", name="Cancel").click()
+    heading(guest, "Nothing was accepted")
+    look_around(guest, "provider-declined")
+    guest.get_by_role("link", name="Back to the app").click()
+    heading(guest, "You were not let in")
+    assert guest.url.startswith(room)
+
+    guest.goto(room)
+    guest.get_by_role("button", name="Sign out").click()
+    heading(guest, "Sign out everywhere in this browser?")
+    look_around(guest, "provider-sign-out")
+    guest.get_by_role("button", name="Stay signed in").click()
+    guest.wait_for_url(room)
+    heading(guest, "Welcome, Gita Nair")
+
+    stranger = new_page()
+    stranger.goto(f"{demo.room}/fabrikam/")
+    come_by(stranger, demo, MEMBER, then="You cannot enter with this account")
+    look_around(stranger, "provider-stranger")
+
+
+def asked_by(page: Page, room: str) -> str:
+    """The address to which the app sends a browser that it does not know, not gone to yet."""
+    page.context.clear_cookies(name="project-room-session")
+    return str(page.request.get(room, max_redirects=0).headers["location"])
