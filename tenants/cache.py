@@ -4,15 +4,34 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
+class KeptClient(RedisCacheClient):
+    """Django makes a new client for each question, which costs as much as the question: every
+    request of a tenant's asks one. A client is safe to share and holds no connection itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kept: dict[int, Any] = {}
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        index = self._get_connection_pool_index(write)  # type: ignore[attr-defined]  # not in stubs
+        if index not in self._kept:
+            self._kept[index] = super().get_client(key, write=write)
+        return self._kept[index]
+
+
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache, answering like an empty one while Redis is away."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._class = KeptClient
 
     def _forgive(self, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
         try:

@@ -37,7 +37,8 @@ class Attempt:
         self.data = grant.request.payload.data
         self.client = grant.request.client
         self.prompts = (self.data.get("prompt") or "").split()
-        self.done = done_about(asked_of(self.data.items()), self.data.get(MARK, ""))
+        mark = self.data.get(MARK)
+        self.done = done_about(asked_of(self.data.items()), mark) if mark else {}
 
     @property
     def is_silent(self) -> bool:
