@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Q
+from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
@@ -90,13 +92,18 @@ def say(form: forms.Form, error: FieldError) -> None:
 
 
 def answered(form: Any, perform: Callable[[], object]) -> bool:
-    """Do what a form asks for, or say beside its fields why not; whether it was done."""
+    """Do what a form asks for, or say beside its fields why not; whether it was done.
+
+    The 404 of an id that never existed when what it is about is gone meanwhile.
+    """
     if not form.is_valid():
         return False
     try:
         perform()
     except FieldError as error:
         say(form, error)
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     except OwnersError:
         form.add_error("email", str(TOO_MANY_OWNERS))
     else:

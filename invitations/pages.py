@@ -1,4 +1,4 @@
-"""Keyset pages: one page of a list of any length, with sealed markers towards its neighbours."""
+"""Keyset pages: one page of a list of any length, with signed markers towards its neighbours."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Links:
 
 
 def _salt(by: Sequence[str]) -> str:
-    """A marker fits lists of the same order only."""
+    """A marker fits lists of the same order only. It says where to go on, not what may be read."""
     return f"page by {' '.join(by)}"
 
 

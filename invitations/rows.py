@@ -21,12 +21,6 @@ from tenants.addresses import unicode_address
 from tenants.models import MailState
 
 TOGETHER = timedelta(seconds=10)
-MAIL_TAGS = {
-    MailState.ACCEPTED: "ok",
-    MailState.WAITING: "wait",
-    MailState.HELD: "wait",
-    MailState.FAILED: "bad",
-}
 
 
 def short_date(at: datetime) -> str:
@@ -142,10 +136,6 @@ class GuestRow:
                 "time": next_try,
             }
         return label
-
-    @property
-    def mail_tag(self) -> str:
-        return MAIL_TAGS.get(self._mail.get("state"), "") if self.mail_label else ""  # type: ignore[arg-type]
 
     @property
     def destination(self) -> str:

@@ -24,6 +24,7 @@ from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
 DAY = timedelta(days=1)
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104: an address that is nobody's
 
 
 class TenantExistsError(FoyerError):
@@ -127,10 +128,12 @@ def keep_public_clean() -> None:
     and old mail rows (A04, D08)."""
     accounts.delete_unproved()
     call_command("clearsessions")
-    addresses = timedelta(days=settings.FOYER_KEEP_NETWORK_ADDRESSES)
-    UserSession.objects.filter(last_seen_at__lt=timezone.now() - addresses).delete()
     live = Session.objects.filter(session_key=OuterRef("session_key"))
     UserSession.objects.filter(~Exists(live), created_at__lt=timezone.now() - DAY).delete()
+    # The row of somebody who is signed in stays: what apps were given hangs on it.
+    addresses = timedelta(days=settings.FOYER_KEEP_NETWORK_ADDRESSES)
+    seen = UserSession.objects.filter(last_seen_at__lt=timezone.now() - addresses)
+    seen.exclude(ip=NO_ADDRESS).update(ip=NO_ADDRESS, user_agent="")
     mail = timedelta(days=settings.FOYER_KEEP_SENT_MAIL)
     # Held mail may never have ended: it counts from its promise.
     old = OutgoingMail.objects.exclude(state__in=OPEN_MAIL).annotate(

@@ -84,7 +84,7 @@ def _ask_or_leave(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             uri, home = signing.loads(request.POST["asked"], salt=SALT, max_age=3600)
-        except signing.BadSignature:
+        except (signing.BadSignature, ValueError):
             uri = home = ""
         if request.POST.get("answer") != "yes":
             return _stay(home)

@@ -67,6 +67,12 @@ def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -
         assign(thing, to=entry, by=by, given_with=offer)
 
 
+def hold_known(addresses: Iterable[str]) -> None:
+    """Lock who is here already, in one order, before the first of them writes to the audit."""
+    known = DirectoryEntry.objects.present().filter(address__in=list(addresses))
+    list(known.select_for_update().order_by("pk").values_list("pk"))
+
+
 @transaction.atomic
 def share(thing: SharedApp | Group, *, address: str, message: str, by: DirectoryEntry) -> Shared:
     """What an owner asks for: this address gets this app, or comes into this group.
@@ -104,8 +110,8 @@ def _take_own(entry: DirectoryEntry, by: DirectoryEntry) -> bool:
 def end_sharing(*, entry: DirectoryEntry, by: DirectoryEntry) -> None:
     """What an inviter or owner takes back: their open invitation, else what is their own.
 
-    Another's invitation stays. Raises `TransitionError` when there is nothing to end any more,
-    `DirectoryEntry.DoesNotExist` when the person is gone.
+    Another's invitation stays. Raises `TransitionError` when somebody who has not accepted has
+    nothing of theirs any more, `DirectoryEntry.DoesNotExist` when the person is gone.
     """
     locked = lock_entry(entry)
     own_offers = Invitation.objects.open().filter(entry=locked, invited_by=by)

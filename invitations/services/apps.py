@@ -27,7 +27,7 @@ from invitations.models.assignment import apps_of_group, apps_open_to, assignmen
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
-from invitations.services.sharing import strike
+from invitations.services.sharing import hold, strike
 from invitations.states import ExternalUserState
 from tenants import schema
 from tenants.mail import outbox
@@ -137,7 +137,7 @@ def change_app(
 
     Who loses access by it is refused at the next request: every token is checked where it is used.
     """
-    locked = SharedApp.objects.select_for_update().get(pk=app.pk)
+    locked = SharedApp.objects.select_for_update(no_key=True).get(pk=app.pk)
     url, origin = _clean_home(home_url)
     locked.name, locked.description = clean_name(name), clean_description(description)
     locked.home_url, locked.home_origin = url, origin
@@ -163,7 +163,7 @@ def remove_app(app: SharedApp, *, by: DirectoryEntry | None) -> None:
 def set_logo(app: SharedApp, *, upload: bytes | None, by: DirectoryEntry | None) -> None:
     """Show this picture instead of the initial, None for the initial; raises `FieldError`."""
     png = clean_logo(upload) if upload else b""
-    app.refresh_from_db(from_queryset=SharedApp.objects.select_for_update())
+    app.refresh_from_db(from_queryset=SharedApp.objects.select_for_update(no_key=True))
     AppLogo.objects.filter(app=app).delete()
     if png:
         AppLogo.objects.create(app=app, png=png)
@@ -235,6 +235,7 @@ def assign(
     """
     person = to if isinstance(to, DirectoryEntry) else None
     whom: dict[str, Any] = {"entry": to} if person else {"group": to}
+    hold([app] if isinstance(to, DirectoryEntry) else [app, to])
     newcomers = _newcomers(app, to) if isinstance(to, Group) else []
     gains = person is not None and _gains(person, SharedApp.objects.filter(pk=app.pk))
     now = {"roles": _clean_roles(roles)}
@@ -286,7 +287,7 @@ def change_group(
     group: Group, *, name: str, by: DirectoryEntry | None, description: str = ""
 ) -> None:
     """Raises `FieldError` for `name` and `description`."""
-    locked = Group.objects.select_for_update().get(pk=group.pk)
+    locked = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
     locked.name, locked.description = clean_name(name), clean_description(description)
     _save_named(locked)
     audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of_group(locked))
@@ -315,6 +316,7 @@ def add_to_group(
     Whoever is in the directory is mailed about it when one of the apps is new to them.
     `given_with` is as above.
     """
+    hold([group])
     gains = _gains(entry, apps_of_group(group))
     member, made = GroupMember.objects.get_or_create(
         group=group, entry=entry, defaults={"given_with": given_with}

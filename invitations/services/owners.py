@@ -15,7 +15,7 @@ MOST_OWNERS = 10
 def _locked(thing: SharedApp | Group) -> Any:
     """The app or group, held: two who change its owners take turns, and both changes count."""
     model: Any = type(thing)
-    return model.objects.select_for_update().get(pk=thing.pk)
+    return model.objects.select_for_update(no_key=True).get(pk=thing.pk)
 
 
 def _is_in(entry: DirectoryEntry) -> bool:

@@ -19,6 +19,7 @@ from invitations.models import (
     TenantPolicy,
 )
 from invitations.permissions import Permission, may_invite, may_offer, may_share, permissions_of
+from invitations.states import InvitationStatus
 from tenants.models import UserType
 
 
@@ -69,13 +70,22 @@ def check_moving(
     there gets everything that the entry holds, whoever gave it (P03, P04).
 
     None is the operator, who may. Raises `FieldError` for the domain, `InvitingNotAllowedError` when
-    the entry has rights that the mover has not, and what `check_inviting` raises.
+    the entry has rights that the mover has not, or is a member or somebody known and the mover does
+    not manage invitations, and what `check_inviting` raises.
     """
     if mover is None:
         return
     check_domain(to, policy)
     check_rights(entry, mover)
+    if Permission.MANAGE_INVITATIONS not in rights_of(mover) and _has_a_past(entry):
+        raise InvitingNotAllowedError
     check_inviting(mover, policy, **held_by(entry))
+
+
+def _has_a_past(entry: DirectoryEntry) -> bool:
+    """Whether apps know this entry as somebody already, or it is one of the tenant's own."""
+    completed = Invitation.objects.filter(entry=entry, status=InvitationStatus.COMPLETED)
+    return entry.user_type == UserType.MEMBER or completed.exists()
 
 
 def check_rights(entry: DirectoryEntry, by: DirectoryEntry) -> None:
@@ -85,10 +95,10 @@ def check_rights(entry: DirectoryEntry, by: DirectoryEntry) -> None:
 
 
 def held_by(entry: DirectoryEntry) -> dict[str, Any]:
-    """`apps` and `groups` that somebody has or is offered, by whomever."""
-    offers = Q(offers__entry=entry)
-    apps = SharedApp.objects.filter(offers | Q(assignments__entry=entry))
-    groups = Group.objects.filter(offers | Q(members__entry=entry))
+    """`apps` and `groups` that somebody has, is offered or answers for, by whomever."""
+    named = Q(offers__entry=entry) | Q(owners__entry=entry)
+    apps = SharedApp.objects.filter(named | Q(assignments__entry=entry))
+    groups = Group.objects.filter(named | Q(members__entry=entry))
     return {"apps": list(apps.distinct()), "groups": list(groups.distinct())}
 
 
@@ -131,11 +141,23 @@ def told_of(offered: Mapping[str, Iterable[Model]]) -> dict[str, Any]:
     return {name: [str(each.pk) for each in things] for name, things in offered.items()}
 
 
+def hold(things: Iterable[SharedApp | Group]) -> None:
+    """Keep these as they are while they are given, so that nobody takes them away meanwhile; in
+    one order, and before the audit. Raises `DoesNotExist` for one that is gone."""
+    kept = list(things)
+    for model in (SharedApp, Group):
+        pks = sorted({each.pk for each in kept if isinstance(each, model)})
+        rows: Any = model.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
+        if pks and len(list(rows.values_list("pk"))) < len(pks):
+            raise model.DoesNotExist
+
+
 def give_along(
     invitation: Invitation, *, apps: Iterable[SharedApp], groups: Iterable[Group]
 ) -> None:
     """Offer these with a new invitation: its guest has them now; what they had stays as it was."""
     apps, groups = list(apps), list(groups)
+    hold([*apps, *groups])
     if apps:
         invitation.apps.add(*apps)
     if groups:
@@ -171,7 +193,7 @@ def strike(
 
 
 def take_back(invitation: Invitation) -> None:
-    """What an invitation brought along goes with it, as nobody ever used it."""
+    """What an invitation brought along goes with it."""
     for model in (AppAssignment, GroupMember):
         model.objects.filter(given_with=invitation).delete()
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -217,6 +217,8 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
         messages.error(request, words_for(error))
     except (InvitingNotAllowedError, SharingNotAllowedError) as error:
         raise PermissionDenied from error
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     except TransitionError:
         text = _("%(guest)s has accepted already: there is nothing to send.")
         messages.error(request, text % {"guest": row.entry})
@@ -238,6 +240,8 @@ def revoke(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
         return render(request, "invitations/revoke.html", context)
     try:
         revoke_invitation(entry=row.entry, by=viewer.entry)
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     except TransitionError:
         text = _("The invitation of %(guest)s is over already.")
         messages.error(request, text % {"guest": row.entry})

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -79,6 +79,7 @@ def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
     data = form.cleaned_data
     try:
         with transaction.atomic():
+            access.hold_known(data["to"])
             for address in data["to"]:
                 asked = {"address": address, "message": data["message"], "by": viewer.entry}
                 done.append(access.share(form.chosen, **asked))
@@ -87,6 +88,8 @@ def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
         return []
     except (InvitingNotAllowedError, SharingNotAllowedError) as error:
         raise PermissionDenied from error
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     return done
 
 
@@ -208,6 +211,8 @@ def _perform(request: HttpRequest, done: str, act: Callable[[], object]) -> None
         messages.error(request, words_for(error))
     except (InvitingNotAllowedError, SharingNotAllowedError) as error:
         raise PermissionDenied from error
+    except ObjectDoesNotExist as error:
+        raise Http404 from error
     except TransitionError:
         messages.error(request, _("This is not possible any more: something changed meanwhile."))
     else:
@@ -248,7 +253,7 @@ def correct(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpRespons
             form.add_error("email", _("They were given more than yours: ask an administrator."))
         except InvitingNotAllowedError as error:
             raise PermissionDenied from error
-        except TransitionError as error:
+        except (TransitionError, ObjectDoesNotExist) as error:
             raise Http404 from error
         else:
             messages.success(request, _("A new link goes to the corrected address."))

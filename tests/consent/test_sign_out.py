@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core import mail
+from django.core import mail, signing
 
+from consent.views.sign_out import SALT
 from invitations.models import Invitation
 from tenants.accounts import disable_account
 from tenants.models import Account, Tenant
@@ -65,6 +66,15 @@ def test_an_app_may_ask_to_sign_out_by_post(rooms: App, at: At, alice: Account) 
     person.client.handler.enforce_csrf_checks = False
     done = person.client.post(rooms.path("sign_out"), answer)
     assert done["Location"] == f"{GOODBYE}?state=s3"
+
+
+@pytest.mark.parametrize("told", ["nonsense", signing.dumps("https://x.example", salt=SALT)])
+def test_a_wish_that_cannot_be_read_leads_nowhere(
+    rooms: App, at: At, alice: Account, told: str
+) -> None:
+    """O09: forged, or signed by an earlier version."""
+    page = at(alice).client.post(rooms.path("sign_out"), {"asked": told, "answer": "yes"})
+    assert (page.status_code, "Location" in page) == (200, False)
 
 
 def by_code(person: Place, account: Account) -> Place:

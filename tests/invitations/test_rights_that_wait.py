@@ -12,8 +12,9 @@ from invitations.models import DirectoryEntry, Invitation, SharedApp, TenantPoli
 from invitations.permissions import Role
 from invitations.services import apps
 from invitations.services.access import set_access
+from invitations.services.directory import convert
 from invitations.services.invite import invite_guest
-from invitations.services.manage import correct_address, resend_invitation
+from invitations.services.manage import correct_address, resend_invitation, reset_redemption
 from invitations.services.owners import add_owner
 from invitations.states import InvitationStatus
 from tenants import schema
@@ -78,12 +79,38 @@ def test_rights_go_only_where_somebody_sends_them_who_has_them(
     contoso: Tenant, sam: Account, mover_role: Role, waiting: Role, may: bool
 ) -> None:
     """P03: correct and resend, whoever asks; the operator may always."""
-    mover, invitation = insider(contoso, sam, mover_role), pending(contoso, waiting)
+    mover = insider(contoso, sam, mover_role)
+    invitation = pending(contoso, waiting, kind=UserType.GUEST)
     with schema.in_tenant(contoso):
         for act in (resend_invitation, partial(correct_address, address=MALLORY)):
             with nullcontext() if may else pytest.raises(InvitingNotAllowedError):
                 act(entry=invitation.entry, by=mover)
         correct_address(entry=invitation.entry, address="boss@other.example", by=None)
+
+
+@pytest.mark.parametrize("what", ["member", "known"])
+def test_who_is_one_of_the_tenants_own_or_known_to_apps_does_not_move(
+    at: At, sam: Account, gita: Account, contoso: Tenant, invite: Invite, what: str
+) -> None:
+    """P02: an owner's invitation that an administrator made a member's, or of somebody who has
+    been in before and whom apps know by that entry."""
+    mara, guest = insider(contoso, sam, Role.GUEST_INVITER), at(gita)
+    with schema.in_tenant(contoso):
+        invitation = invite_guest(email=gita.email, invited_by=mara)
+    if what == "known":
+        assert accept(guest, to_review(guest, invitation)).status_code == 303
+        with schema.in_tenant(contoso):
+            invitation = reset_redemption(entry=invitation.entry, by=None)
+            Invitation.objects.filter(pk=invitation.pk).update(invited_by=mara)
+    else:
+        with schema.in_tenant(contoso):
+            convert(entry=invitation.entry, user_type=UserType.MEMBER, by=None)
+    moved = at(sam).post(
+        "invitations:share_correct", {"email": MALLORY}, entry_id=invitation.entry_id
+    )
+    assert moved.status_code == 403
+    with schema.in_tenant(contoso):
+        assert DirectoryEntry.objects.get(pk=invitation.entry_id).address == gita.email
 
 
 def test_a_messenger_does_not_become_the_inviter(
