@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from invitations.access import Viewer
 from invitations.models import DirectoryEntry
-from invitations.permissions import Permission, Role
+from invitations.permissions import Permission, Role, permissions_of
 from invitations.rows import GuestRow
 from invitations.services import access, directory, manage
 from tenants.models import UserType
@@ -30,6 +30,8 @@ class Action:
     # Only who manages roles touches administrators, and whoever is invited to be one: with their
     # invitation in another mailbox, its owner would become an administrator.
     is_about_access: bool = True
+    # Sends to another mailbox what the entry has: only who has all of its rights may.
+    moves: bool = False
     # On the way to the confirmation page, where the button's words would promise too much.
     link: Any = ""
 
@@ -39,6 +41,8 @@ class Action:
 
     def is_allowed(self, viewer: Viewer, entry: DirectoryEntry) -> bool:
         if not viewer.may(self.permission):
+            return False
+        if self.moves and not all(viewer.may(right) for right in permissions_of(entry.roles)):
             return False
         touches = self.is_about_access and Role.ADMINISTRATOR in entry.roles
         return viewer.may(Permission.MANAGE_ROLES) or not touches
@@ -64,6 +68,7 @@ ACTIONS = {
             _("%(name)s gets a new link at the corrected address."),
             manage.correct_address,
             lambda row: row.can_correct,
+            moves=True,
         ),
         Action(
             "reset",
@@ -79,6 +84,7 @@ ACTIONS = {
             manage.reset_redemption,
             lambda row: row.can_reset,
             is_harmful=True,
+            moves=True,
         ),
         Action(
             "block",

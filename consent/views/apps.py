@@ -19,6 +19,7 @@ from invitations import pages
 from invitations.access import Viewer, require
 from invitations.forms import WhoForm, answered, outcome
 from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
+from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import apps as services
 from invitations.views.owning import add_owner, take_owner
@@ -277,7 +278,10 @@ def _page(request: HttpRequest, viewer: Viewer, client: OAuthClient, **more: Any
 
 def _ask_about(request: HttpRequest, viewer: Viewer, app: SharedApp, group: Group) -> HttpResponse:
     context = {"section": "apps", "person": viewer, "app": app, "group": group}
-    context |= {"people": group.members.count(), "assignment": request.POST["assignment"]}
+    context |= {
+        "people": people_of_group(group.pk).count(),
+        "assignment": request.POST["assignment"],
+    }
     return render(request, "consent/group_unassign.html", context)
 
 
@@ -319,6 +323,8 @@ def add_secret(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpRespon
         messages.error(request, _("There are two secrets already. Remove the older one first."))
     except SecretNotNeededError:
         messages.error(request, _("This kind of app keeps no secret."))
+    except OAuthClient.DoesNotExist as error:
+        raise Http404 from error
     return _to_app(viewer, app_id, secret=secret)
 
 

@@ -102,6 +102,21 @@ def test_who_has_accepted_sees_no_page_of_ours(
     assert "code" in answer_of(rooms.authorize(person))
 
 
+def test_who_has_no_landing_page_arrives_at_their_apps(
+    rooms: App, at: At, gita: Account, invite: Invite
+) -> None:
+    """The apps panel after redemption: what a group brought is there to open, and opens."""
+    with schema.in_tenant(rooms.tenant):
+        group = apps.add_group(name="Builders", by=None)
+        apps.assign(rooms.client.app, to=group, by=None)
+    person, invitation = at(gita), invite(groups=[group])
+    answer = accept(person, to_review(person, invitation))
+    assert answer["Location"] == "/organizations/"
+    link = person.path("consent:open_app", app_id=rooms.client.app_id)
+    assert f'href="{link}"' in person.client.get(answer["Location"]).content.decode()
+    assert person.client.get(link)["Location"] == "https://rooms.contoso.example/"
+
+
 def test_a_login_hint_fills_in_the_address(rooms: App, at: At) -> None:
     """Core, 3.1.2.1."""
     page = onward(at(), rooms.authorize(at(), login_hint="nadia@northwind.example"))

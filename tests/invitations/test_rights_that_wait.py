@@ -63,6 +63,20 @@ def test_a_guest_inviter_cannot_become_an_administrator(
         assert newest(invitation).status == InvitationStatus.PENDING_ACCEPTANCE
 
 
+def test_no_button_leads_to_a_refusal(at: At, sam: Account, gita: Account, contoso: Tenant) -> None:
+    """P03: who may not send somebody's rights elsewhere is not offered to; everything else stays."""
+    insider(contoso, sam, Role.USER_ADMINISTRATOR)
+    auditor, invitation = insider(contoso, gita, Role.AUDITOR), pending(contoso, Role.AUDITOR)
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(second_factor_for_administrators=False)
+    for entry_id, act in ((auditor.pk, "reset"), (invitation.entry_id, "correct")):
+        page = at(sam).get("invitations:guest", entry_id=entry_id).content.decode()
+        assert f"/do/{act}/" not in page
+        assert "/do/delete/" in page
+        answer = at(sam).get("invitations:act", entry_id=entry_id, action=act)
+        assert answer.status_code == 403
+
+
 RIGHTS = [
     (Role.GUEST_INVITER, Role.AUDITOR, False),
     (Role.GUEST_INVITER, Role.USER_ADMINISTRATOR, False),
