@@ -12,6 +12,7 @@ from consent.errors import SecretNotNeededError, TooManySecretsError
 from consent.keys import ensure_keys
 from consent.models import (
     AccessTokenFormat,
+    Authorization,
     ClientSecret,
     ClientType,
     OAuthClient,
@@ -97,6 +98,9 @@ def change_registration(
 def stop_sharing(client: OAuthClient, *, by: DirectoryEntry | None) -> None:
     """Take the app away with its client, secrets and tokens. Who signs in at it in this moment
     waits, and then finds no app."""
+    # What is signed in first: a token call holds that, and needs the client when it commits.
+    held = Authorization.objects.select_for_update().filter(client=client)
+    list(held.order_by("pk").values_list("pk"))
     OAuthClient.objects.select_for_update().filter(pk=client.pk).first()
     remove_app(client.app, by=by)
 

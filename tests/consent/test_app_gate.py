@@ -687,7 +687,8 @@ def test_unsharing_meets_everybody_who_uses_the_app(race: Race) -> None:
         refresh = partial(twin(app).refresh, given["refresh_token"])
         acts = (refresh, partial(twin(app).redeem, code), partial(app.authorize, person))
         together([remove, *(partial(call, act) for act in acts)])
-        assert set(statuses) <= {200, 302, 400, 401}, statuses
+        # 503 after three tries that all met a deadlock is what R09 asks for.
+        assert set(statuses) <= {200, 302, 400, 401, 503}, statuses
         with schema.in_tenant(race.tenant):
             assert not SharedApp.objects.exists()
             assert not Token.objects.exists()
