@@ -26,15 +26,17 @@ $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/run.stamp
 
-# Root on Debian gets the browser and the programs that others wrote to sign people in; others are
+# Root on Debian gets the browsers and the programs that others wrote to sign people in; others are
 # told which tests are left out.
 tools:
 	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0; missing=""; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
+	command -v firefox-esr >/dev/null 2>&1 || missing="$$missing firefox-esr"; \
 	command -v npm >/dev/null 2>&1 || missing="$$missing nodejs npm"; \
 	[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ] || missing="$$missing libapache2-mod-auth-openidc"; \
-	[ -z "$$missing" ] || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq $$missing >/dev/null; } || true
+	[ -z "$$missing" ] || { export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+		apt-get install -y -qq $$missing >/dev/null || for each in $$missing; do \
+		apt-get install -y -qq $$each >/dev/null; done; } || true
 
 .PHONY: tools
 test: $(VENV)/dev.stamp tools

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -26,6 +25,7 @@ from consent.review import agree
 from invitations.tickets import Ticket
 from tenants import schema
 from tenants.models import Account
+from tests import npm
 from tests.apps import App, make_app
 from tests.browserless import list_session, prove_again
 from tests.conftest import Race
@@ -33,16 +33,8 @@ from tests.conftest import Race
 HERE = Path(__file__).resolve().parent
 GUEST = "gast@northwind.example"
 SECONDS = 30
-NODE, NPM = shutil.which("node"), shutil.which("npm")
 APACHE = shutil.which("apache2", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
-
-
-def needs(is_there: bool, what: str) -> None:
-    """Without it the test says so, and CI fails."""
-    if not is_there:
-        assert os.environ.get("CI") != "true", f"no {what}: `make test` installs it where it may"
-        pytest.skip(f"{what} is not installed")
 
 
 @dataclass
@@ -117,20 +109,7 @@ def live(race: Race, settings: Any) -> Iterator[Live]:
 @pytest.fixture(scope="session")
 def npm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the clients from npm are installed, exactly as locked."""
-    needs(NODE is not None and NPM is not None, "Node.js with npm")
-    folder = tmp_path_factory.mktemp("clients") / "npm"
-    shutil.copytree(HERE / "npm", folder, ignore=shutil.ignore_patterns("node_modules"))
-    options = ["--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
-    done = subprocess.run(  # noqa: S603
-        [str(NPM), "ci", *options],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+    return npm.install(HERE / "npm", tmp_path_factory.mktemp("clients") / "npm")
 
 
 def _answers(port: int) -> bool:
@@ -150,7 +129,7 @@ class Apache:
 def apache(live: Live) -> Iterator[Apache]:
     """Debian's mod_auth_openidc, registered at the tenant."""
     is_there = APACHE is not None and (APACHE_MODULES / "mod_auth_openidc.so").exists()
-    needs(is_there, "Debian's libapache2-mod-auth-openidc")
+    npm.needs(is_there, "Debian's libapache2-mod-auth-openidc")
     port = processes.free_port()
     origin = f"http://localhost:{port}"
     app = live.app(callback=f"{origin}/inside/back", goodbye=f"{origin}/goodbye.html")

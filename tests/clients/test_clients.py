@@ -21,7 +21,8 @@ from joserfc.jwk import KeySet
 
 from consent.models import AccessTokenFormat, ClientType, SigningAlgorithm
 from tests.apps import CALLBACK, GOODBYE, App
-from tests.clients.conftest import GUEST, NODE, SECONDS, Apache, Live
+from tests.clients.conftest import GUEST, SECONDS, Apache, Live
+from tests.npm import NODE
 
 pytestmark = pytest.mark.xdist_group("clients")
 
