@@ -198,6 +198,12 @@ class SocialAdapter(DefaultSocialAccountAdapter):
             page = ended(request, reason, sociallogin.provider, next_path)
             raise ImmediateHttpResponse(page)
 
+    def is_invited(self, address: str, sociallogin: SocialLogin) -> bool:
+        """Whether a redemption for this canonical address, which its provider has just proved, is
+        in progress in this browser."""
+        invited = (sociallogin.state.get("data") or {}).get("invited", "")
+        return constant_time_compare(invited, _who(address))
+
     def _admit(self, request: HttpRequest, sociallogin: SocialLogin) -> str:
         """Make the account of an invited person; else the reason to refuse."""
         if not sociallogin.email_addresses:
@@ -205,8 +211,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         address = sociallogin.email_addresses[0].email
         if EmailAddress.objects.filter(email=address, verified=True).exists():
             return "known"
-        invited = (sociallogin.state.get("data") or {}).get("invited", "")
-        if not constant_time_compare(invited, _who(address)):
+        if not self.is_invited(address, sociallogin):
             return "uninvited"
         try:
             with transaction.atomic():

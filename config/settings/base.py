@@ -240,7 +240,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 # An outside login is known by issuer and subject, never by its address (A06).
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = False
-SOCIALACCOUNT_ADAPTER = "tenants.outside.SocialAdapter"
+SOCIALACCOUNT_ADAPTER = "invitations.social.SocialAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = False
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, Any]] = {
     # The one provider class, `tenants.provider`; Google and Microsoft are OpenID Connect too.
