@@ -17,13 +17,15 @@ from invitations.models import (
     DirectoryEntry,
     Group,
     GroupMember,
+    Invitation,
     LandingPage,
     RoleAssignment,
     SharedApp,
 )
+from invitations.models.assignment import given_to
 from invitations.models.directory import DirectoryQuerySet
 from invitations.models.offer import policy_facts
-from invitations.pages import CAP, PAGE, Page, page_of
+from invitations.pages import CAP, PAGE, Page, count, page_of
 from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import MailKind, MailState, OutgoingMail, UserType
 
@@ -42,25 +44,40 @@ STATES = {
 }
 
 
-def _state() -> Case:
-    """The one state a row is shown with; the clock is asked, nothing is stored."""
-    accepted = Q(external_user_state=ExternalUserState.ACCEPTED)
+def _conditions() -> dict[str, Any]:
+    """What each state means; exactly one holds for a row. The clock is asked, nothing is stored.
+
+    Each says all of it, so that an index finds the few that are in a rare state.
+    """
+    here = Q(deleted_at__isnull=True, enabled=True)
+    waits = here & Q(external_user_state=ExternalUserState.PENDING_ACCEPTANCE)
     unended = Q(invitation__status=InvitationStatus.PENDING_ACCEPTANCE)
-    live = unended & Q(invitation__expires_at__gt=Now())
-    failed = OutgoingMail.objects.filter(
-        about=OuterRef("invitation_id"), kind=MailKind.INVITATION, state=MailState.FAILED
+    over, declined = (
+        Q(invitation__expires_at__lte=Now()),
+        Q(invitation__status=InvitationStatus.DECLINED),
     )
-    return Case(
-        When(deleted_at__isnull=False, then=Value("deleted")),
-        When(enabled=False, then=Value("blocked")),
-        When(accepted, then=Value("accepted")),
-        When(live & Exists(failed), then=Value("not_delivered")),
-        When(live, then=Value("pending")),
-        When(unended, then=Value("expired")),
-        When(invitation__status=InvitationStatus.DECLINED, then=Value("declined")),
-        default=Value("revoked"),
-        output_field=CharField(),
+    failed = Exists(
+        OutgoingMail.objects.filter(
+            about=OuterRef("invitation_id"), kind=MailKind.INVITATION, state=MailState.FAILED
+        )
     )
+    live = waits & unended & Q(invitation__expires_at__gt=Now())
+    return {
+        "deleted": Q(deleted_at__isnull=False),
+        "blocked": Q(deleted_at__isnull=True, enabled=False),
+        "accepted": here & Q(external_user_state=ExternalUserState.ACCEPTED),
+        "not_delivered": live & failed,
+        "pending": live & ~failed,
+        "expired": waits & unended & over,
+        "declined": waits & declined,
+        "revoked": waits & ~unended & ~declined,
+    }
+
+
+def _state() -> Case:
+    """The one state a row is shown with."""
+    whens = [When(condition, then=Value(state)) for state, condition in _conditions().items()]
+    return Case(*whens, output_field=CharField())
 
 
 def _with_state(entries: DirectoryQuerySet) -> Any:
@@ -73,12 +90,10 @@ def _in_state(state: str, user_type: UserType = UserType.GUEST) -> Any:
     if state == "deleted":
         return _with_state(DirectoryEntry.objects.deleted().filter(user_type=user_type))
     guests = _with_state(DirectoryEntry.objects.present().filter(user_type=user_type))
-    soon = Q(state="pending", invitation__expires_at__lte=Now() + EXPIRES_SOON)
-    if state == ATTENTION:
-        return guests.filter(soon | Q(state="not_delivered"))
-    if state == "expiring":
-        return guests.filter(soon)
-    return guests.filter(state=state) if state else guests
+    conditions = _conditions()
+    soon = conditions["pending"] & Q(invitation__expires_at__lte=Now() + EXPIRES_SOON)
+    conditions |= {ATTENTION: soon | conditions["not_delivered"], "expiring": soon, "": Q()}
+    return guests.filter(conditions[state])
 
 
 def count_guests(user_type: UserType = UserType.GUEST) -> dict[str, int]:
@@ -111,9 +126,8 @@ def _landing() -> Any:
 
 def _apps() -> Any:
     """The names of the apps that somebody was given, directly or by a group."""
-    entry = OuterRef("pk")
-    mine = Q(assignments__entry=entry) | Q(assignments__group__members__entry=entry)
-    return ArraySubquery(SharedApp.objects.filter(mine).order_by("name").distinct().values("name"))
+    given = given_to(OuterRef(OuterRef("pk"))).values("app_id")
+    return ArraySubquery(SharedApp.objects.filter(pk__in=given).order_by("name").values("name"))
 
 
 def guest_page(
@@ -171,8 +185,14 @@ def _reached_by(owner: DirectoryEntry) -> DirectoryQuerySet:
     guest = {"entry__user_type": UserType.GUEST}
     having = AppAssignment.objects.filter(app__owners__entry=owner, **guest).values("entry")
     inside = GroupMember.objects.filter(group__owners__entry=owner, **guest).values("entry")
-    reached = _invited_by(owner).values("pk").union(having, inside)
-    return DirectoryEntry.objects.present().filter(pk__in=reached).exclude(pk=owner.pk)
+    invited = Invitation.objects.filter(invited_by=owner)
+    # Not one union: the list is walked from its newest end, and stops where a page is full.
+    reached = (
+        Q(invitation__in=invited.values("pk"))
+        | Q(pk__in=having.values("entry"))
+        | Q(pk__in=inside.values("entry"))
+    )
+    return DirectoryEntry.objects.present().filter(reached).exclude(pk=owner.pk)
 
 
 def _find(entries: DirectoryQuerySet, pk: UUID) -> DirectoryEntry | None:
@@ -197,7 +217,8 @@ def reached_by(owner: DirectoryEntry, *, marker: str = "", size: int = PAGE) -> 
 
 
 def count_reached_by(owner: DirectoryEntry) -> int:
-    return _reached_by(owner).count()
+    """How many they are, counted up to `CAP` + 1."""
+    return count(_reached_by(owner))
 
 
 def find_reached_by(owner: DirectoryEntry, pk: UUID) -> DirectoryEntry | None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core import signing
-from django.db.models import Q
+from django.db.models import Func, IntegerField, Q
 from django.http import QueryDict
 
 PAGE = 50
@@ -102,6 +103,12 @@ def page_of(found: Any, *, by: Sequence[str], marker: str = "", size: int = PAGE
 def count(found: Any) -> int:
     """How many there are, counted up to `CAP` + 1."""
     return int(found.order_by().values("pk")[: CAP + 1].count())
+
+
+def number_of(found: Any) -> Func:
+    """The same beside each row of a query, which `found` refers to."""
+    first = ArraySubquery(found.order_by().values("pk")[: CAP + 1])
+    return Func(first, function="cardinality", output_field=IntegerField())
 
 
 def capped(number: int) -> str:

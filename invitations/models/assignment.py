@@ -4,8 +4,8 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Lower, Now
+from django.db.models import Exists, F, Func, OuterRef, Q
+from django.db.models.functions import Lower, Now
 
 from invitations.models.app import SharedApp, WhoMayEnter
 from invitations.models.directory import DirectoryEntry, DirectoryQuerySet
@@ -111,22 +111,37 @@ class AppAssignment(models.Model):
         return f"{self.app_id} for {self.entry_id or self.group_id}"
 
 
+class _IsAnyOf(Func):
+    """`column = ANY(ARRAY(…))`. Beside an OR, `IN` makes PostgreSQL read every row; an index serves
+    this."""
+
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY("
+    output_field = models.BooleanField()
+
+
 def _further_in(value: Any) -> Any:
     """One query further in, a reference to the outside is one step longer."""
     return OuterRef(value) if isinstance(value, OuterRef) else value
 
 
-def assignments_of(entry_id: Any, app_id: Any, *, at: Any = None) -> models.QuerySet[AppAssignment]:
-    """What lets an entry into an app: its own assignments and those of its groups.
+def given_to(entry_id: Any, *, at: Any = None) -> models.QuerySet[AppAssignment]:
+    """What an entry was given, itself or by its groups.
 
-    All are values, or an `OuterRef` to one. With `at`, a time, only what has been there since.
+    The id, or an `OuterRef` to one. With `at`, a time, only what has been there since.
     """
     members = GroupMember.objects.filter(entry_id=_further_in(entry_id))
-    given = AppAssignment.objects.filter(app_id=app_id)
+    given = AppAssignment.objects.all()
     if at is not None:
         members = members.filter(since__lte=_further_in(at))
         given = given.filter(given_at__lte=at)
-    return given.filter(Q(entry_id=entry_id) | Q(group_id__in=members.values("group_id")))
+    by_group = _IsAnyOf(F("group_id"), ArraySubquery(members.values("group_id")))
+    return given.filter(Q(entry_id=entry_id) | Q(by_group))
+
+
+def assignments_of(entry_id: Any, app_id: Any, *, at: Any = None) -> models.QuerySet[AppAssignment]:
+    """What lets an entry into an app; the app's id, or an `OuterRef` to one."""
+    return given_to(entry_id, at=at).filter(app_id=app_id)
 
 
 def apps_open_to(entry_id: Any) -> models.QuerySet[SharedApp]:
@@ -141,17 +156,13 @@ def people_of_group(group_id: Any) -> DirectoryQuerySet:
 
 
 def people_of_app(app_id: Any) -> DirectoryQuerySet:
-    """Whom an app was given to, directly or by a group. Count them with `number_of`: somebody may be
-    there for each way."""
-    direct, by_group = Q(app_assignments__app=app_id), Q(groups__group__app_assignments__app=app_id)
-    return DirectoryEntry.objects.present().filter(direct | by_group)
-
-
-def number_of(people: DirectoryQuerySet) -> Coalesce:
-    """How many they are, each counted once, beside each row of the query that they refer to."""
-    together = people.order_by().annotate(together=Value(True)).values("together")
-    number = together.annotate(number=Count("pk", distinct=True)).values("number")
-    return Coalesce(Subquery(number), 0)
+    """Whom an app was given to, directly or by a group; the id, or an `OuterRef` to one."""
+    given = AppAssignment.objects.filter(app=_further_in(app_id))
+    by_group = GroupMember.objects.filter(
+        group__in=AppAssignment.objects.filter(app=_further_in(_further_in(app_id))).values("group")
+    )
+    ways = Q(pk__in=given.values("entry")) | Q(pk__in=by_group.values("entry"))
+    return DirectoryEntry.objects.present().filter(ways)
 
 
 def apps_of_group(group: Any) -> models.QuerySet[SharedApp]:
@@ -161,8 +172,10 @@ def apps_of_group(group: Any) -> models.QuerySet[SharedApp]:
 
 def with_apps(invitations: InvitationQuerySet) -> InvitationQuerySet:
     """With `app_names`: what the invitation brings along, directly or by a group."""
-    direct = Q(assignments__given_with=OuterRef("pk"))
-    by_group = Q(assignments__group__members__given_with=OuterRef("pk"))
-    apps = SharedApp.objects.filter(direct | by_group).order_by("name").distinct()
+    brought = OuterRef(OuterRef("pk"))
+    groups = GroupMember.objects.filter(given_with=OuterRef(brought)).values("group_id")
+    by_group = _IsAnyOf(F("group_id"), ArraySubquery(groups))
+    given = AppAssignment.objects.filter(Q(given_with=brought) | Q(by_group))
+    apps = SharedApp.objects.filter(pk__in=given.values("app_id")).order_by("name")
     answers: dict[str, Any] = {"app_names": ArraySubquery(apps.values("name"))}
     return invitations.annotate(**answers)

@@ -111,6 +111,25 @@ class DirectoryEntry(models.Model):
         )
         indexes = (
             models.Index(fields=["-invited_at", "-id"], name="entry_newest_first"),
+            # The few among many accepted ones: lists and counts by state begin here.
+            models.Index(
+                fields=["-invited_at", "-id"],
+                condition=Q(
+                    deleted_at__isnull=True,
+                    external_user_state=ExternalUserState.PENDING_ACCEPTANCE,
+                ),
+                name="entry_waits",
+            ),
+            models.Index(
+                fields=["-invited_at", "-id"],
+                condition=Q(deleted_at__isnull=True, enabled=False),
+                name="entry_blocked",
+            ),
+            models.Index(
+                fields=["-invited_at", "-id"],
+                condition=Q(deleted_at__isnull=False),
+                name="entry_deleted",
+            ),
             GinIndex(OpClass("search", name="gin_trgm_ops"), name="entry_search"),
         )
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -42,13 +41,13 @@ from invitations.forms import (
     say,
 )
 from invitations.models import (
-    AppAssignment,
     Contact,
     DirectoryEntry,
     Group,
     Invitation,
     SharedApp,
 )
+from invitations.models.assignment import given_to
 from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services import directory
@@ -100,8 +99,7 @@ def _history(entry: DirectoryEntry, asked: pages.Asked) -> dict[str, Any]:
 
 def _apps(entry: DirectoryEntry) -> list[dict[str, Any]]:
     """What this person has, and by which group; apps that are open to everybody are not listed."""
-    mine = Q(entry=entry) | Q(group__members__entry=entry)
-    given = AppAssignment.objects.filter(mine).select_related("app", "group").order_by("app__name")
+    given = given_to(entry.pk).select_related("app", "group").order_by("app__name")
     return [{"app": each.app, "group": each.group, "roles": each.roles} for each in given]
 
 

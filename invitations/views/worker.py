@@ -27,12 +27,7 @@ from invitations.errors import (
 )
 from invitations.forms import AddressForm, ShareForm, say, words_for
 from invitations.models import DirectoryEntry, TenantPolicy
-from invitations.models.assignment import (
-    apps_of_group,
-    number_of,
-    people_of_app,
-    people_of_group,
-)
+from invitations.models.assignment import apps_of_group, people_of_app, people_of_group
 from invitations.rows import GuestRow
 from invitations.services import access
 from invitations.services.manage import correct_address, resend_invitation
@@ -48,9 +43,9 @@ def _own(viewer: Viewer) -> dict[str, Any]:
         people_of_app(OuterRef("pk")).guests(),
         people_of_group(OuterRef("pk")).guests(),
     )
-    apps = own_apps(viewer.entry).annotate(people=number_of(having))
+    apps = own_apps(viewer.entry).annotate(people=pages.number_of(having))
     gives = ArraySubquery(apps_of_group(OuterRef("pk")).values("name"))
-    groups = own_groups(viewer.entry).annotate(people=number_of(inside), gives=gives)
+    groups = own_groups(viewer.entry).annotate(people=pages.number_of(inside), gives=gives)
     found = {f"app:{app.pk}": app for app in apps.order_by("name")}
     return found | {f"group:{group.pk}": group for group in groups.order_by("name")}
 
@@ -58,7 +53,7 @@ def _own(viewer: Viewer) -> dict[str, Any]:
 def _hint(thing: Any) -> str:
     """What a choice is, and how many have it: `Group · gives Drawings · 3 guests now`."""
     people = ngettext("%(number)s guest now", "%(number)s guests now", thing.people)
-    told = [thing.description, people % {"number": thing.people}]
+    told = [thing.description, people % {"number": pages.capped(thing.people)}]
     if (opens := getattr(thing, "gives", None)) is not None:
         gives = _("gives %(apps)s") % {"apps": ", ".join(opens)} if opens else ""
         told = [_("Group"), gives, *told]
@@ -155,10 +150,10 @@ def _guests(viewer: Viewer, asked: QueryDict) -> dict[str, Any]:
     found = guestlist.reached_by(
         viewer.entry, marker=asked.get("at", ""), size=pages.PAGE if shows_all else NEWEST
     )
-    page = found.of(GuestRow)
+    page, total = found.of(GuestRow), guestlist.count_reached_by(viewer.entry)
     return {
         "rows": page.rows,
-        "total": guestlist.count_reached_by(viewer.entry),
+        "total": pages.capped(total) if total > len(page.rows) else "",
         "shows_all": shows_all,
         "links": pages.links(page, path, asked={"all": "1"}) if shows_all else None,
     }

@@ -89,6 +89,12 @@ class OutgoingMail(models.Model):
                 name="outgoing_mail_due",
             ),
             models.Index(fields=["about", "-id"], name="outgoing_mail_about"),
+            # Of all organizations' mails; lists ask which of theirs came back.
+            models.Index(
+                fields=["about"],
+                condition=models.Q(state=MailState.FAILED),
+                name="outgoing_mail_failed",
+            ),
         )
         constraints = (
             # What happens before it leaves goes along in the same mail.
