@@ -17,7 +17,8 @@ from consent.errors import SecretNotNeededError, TooManySecretsError
 from consent.models import ClientSecret, ClientType, OAuthClient
 from invitations import pages
 from invitations.access import Viewer, require
-from invitations.forms import WhoForm, answered, outcome
+from invitations.forms.people import WhoForm
+from invitations.forms.refusals import answered, outcome
 from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission

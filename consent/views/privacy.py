@@ -16,7 +16,7 @@ from consent.models import PrivacyStatement, Publication, TermsOfUse
 from consent.statements import publish_statement, publish_terms
 from invitations.access import Viewer, require
 from invitations.errors import FieldError
-from invitations.forms import say
+from invitations.forms.refusals import say
 from invitations.permissions import Permission
 from tenants import schema
 

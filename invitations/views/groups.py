@@ -13,7 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from invitations import grouplist, pages
 from invitations.access import Viewer, require
-from invitations.forms import GroupForm, WhoForm, answered, outcome
+from invitations.forms.access import GroupForm
+from invitations.forms.people import WhoForm
+from invitations.forms.refusals import answered, outcome
 from invitations.models import DirectoryEntry, Group
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission

@@ -33,14 +33,9 @@ from invitations.errors import (
     SponsorsError,
     TransitionError,
 )
-from invitations.forms import (
-    AccessForm,
-    AddressForm,
-    ContactForm,
-    RolesForm,
-    SponsorsForm,
-    say,
-)
+from invitations.forms.access import AccessForm
+from invitations.forms.people import AddressForm, ContactForm, RolesForm, SponsorsForm
+from invitations.forms.refusals import say
 from invitations.models import (
     AppAssignment,
     Contact,

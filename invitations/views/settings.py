@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from invitations.access import Viewer, require
 from invitations.errors import FieldError
-from invitations.forms import LandingPageForm, PolicyForm, say
+from invitations.forms.refusals import say
+from invitations.forms.settings import LandingPageForm, PolicyForm
 from invitations.models import LandingPage, TenantPolicy
 from invitations.permissions import Permission
 from invitations.services import settings as services
