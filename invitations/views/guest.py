@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from invitations import guestlist, pages
 from invitations.access import Viewer, require
 from invitations.actions import ACTIONS, Action
-from invitations.auditlog import timeline
+from invitations.auditlog.listing import timeline
 from invitations.errors import (
     AddressTakenError,
     FieldError,

@@ -20,7 +20,9 @@ from django.urls import get_script_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invitations import audit, auditlog, chain
+from invitations import audit, chain
+from invitations.auditlog import verification
+from invitations.auditlog.export import CHUNK
 from invitations.cells import STARTS, guard, unguard
 from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry, RoleAssignment
 from invitations.permissions import Role
@@ -144,9 +146,9 @@ def test_rows_from_before_the_chain_are_chained_by_the_migration(contoso: Tenant
         cursor.execute("ALTER TABLE invitations_auditevent DISABLE TRIGGER USER")
         migration.chain_rows(apps, None)
         cursor.execute("ALTER TABLE invitations_auditevent ENABLE TRIGGER USER")
-        assert auditlog.verify().rows == whole
+        assert verification.verify().rows == whole
         write()
-        assert auditlog.verify().flaw == ""
+        assert verification.verify().flaw == ""
 
 
 def test_the_bytes_that_are_hashed_are_the_documented_ones() -> None:
@@ -193,7 +195,7 @@ def test_database_and_python_make_the_same_hash_of_any_detail(contoso: Tenant) -
         tell()
         rows = AuditEvent.objects.filter(number__gt=before).order_by("number")
         assert [row.detail for row in rows] == told
-        assert auditlog.verify().flaw == ""
+        assert verification.verify().flaw == ""
 
 
 # --- D01: nobody changes it, and who can is found ----------------------------------------------------
@@ -249,7 +251,7 @@ def test_numbers_hashes_and_times_given_by_a_writer_are_ignored(contoso: Tenant)
         row = AuditEvent.objects.get(pk=row_id)
         assert row.number == number + 1
         assert row.at.year > 2001
-        assert auditlog.verify().flaw == ""
+        assert verification.verify().flaw == ""
 
 
 @pytest.mark.parametrize(
@@ -367,7 +369,7 @@ def test_twenty_who_write_at_once_leave_no_gap(race: Any) -> None:
     with schema.in_tenant(race.tenant):
         numbers = AuditEvent.objects.order_by("number").values_list("number", flat=True)
         assert list(numbers) == list(range(1, 81))
-        assert auditlog.verify().flaw == ""
+        assert verification.verify().flaw == ""
 
 
 # --- D03: names beside the chain ---------------------------------------------------------------------
@@ -387,7 +389,7 @@ def test_an_erased_guest_is_a_pseudonym_and_the_chain_verifies(
             row.delete()
         else:
             row.update(display_name="", address="")
-        assert auditlog.verify().flaw == ""
+        assert verification.verify().flaw == ""
         with connection.cursor() as cursor:
             cursor.execute("SELECT string_agg(e::text, '') FROM invitations_auditevent e")
             assert "needle" not in cursor.fetchone()[0].lower()
@@ -564,7 +566,7 @@ def test_an_export_holds_what_was_asked_and_can_be_checked_elsewhere(
     invite(display_name="=HYPERLINK(1)")
     invite(tenant=fabrikam, email="decoy@tailspin.example")
     with schema.in_tenant(contoso):
-        write(auditlog.CHUNK + 20)
+        write(CHUNK + 20)
         last = AuditHead.objects.get().number
     answer = at(alice).post("invitations:audit_export", {"format": "json"})
     assert schema.current_schema() == "public"
