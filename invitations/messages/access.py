@@ -2,11 +2,9 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import translation
-from django.utils.translation import get_language_bidi
 
-from invitations.messages.layout import ACCENTS, Letter, compose
+from invitations.messages.layout import ACCENTS, Letter, common_context, compose
 from invitations.models import (
     AppAssignment,
     AuditAction,
@@ -27,11 +25,8 @@ def access_ended_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
         return None
     with translation.override(entry.language or tenant.language):
         context = {
-            "organization_name": tenant.name,
+            **common_context(tenant),
             "organizations_url": schema.absolute_url(schema.public_path("organizations")),
-            "foyer_host": settings.FOYER_HOST,
-            "lang": translation.get_language(),
-            "dir": "rtl" if get_language_bidi() else "ltr",
         }
         return Letter(compose("access_ended", context, mail=mail, to=entry.address, tenant=tenant))
 
@@ -67,7 +62,7 @@ def access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     with translation.override(entry.language or tenant.language):
         context = {
             **ACCENTS,
-            "organization_name": tenant.name,
+            **common_context(tenant),
             "app_name": apps[0].name,
             "group_name": group_name,
             "giver": "" if group_name else _giver(entry, apps[0]),
@@ -80,9 +75,6 @@ def access_given_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
                 for app in apps
             ],
             "organizations_url": schema.absolute_url(schema.public_path("organizations")),
-            "foyer_host": settings.FOYER_HOST,
-            "lang": translation.get_language(),
-            "dir": "rtl" if get_language_bidi() else "ltr",
         }
         return Letter(compose("access_given", context, mail=mail, to=entry.address, tenant=tenant))
 

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils import translation
-from django.utils.translation import get_language_bidi
 
 from invitations import redemption
-from invitations.messages.layout import ACCENTS, Letter, compose, quoted, zone_label
+from invitations.messages.layout import ACCENTS, Letter, common_context, compose, quoted, zone_label
 from invitations.models import Invitation
 from invitations.models.assignment import with_apps
 from invitations.models.offer import is_within_policy, policy_facts
@@ -26,7 +24,7 @@ def invitation_context(invitation: Invitation) -> dict[str, Any]:
     message = invitation.message
     return {
         **ACCENTS,
-        "organization_name": tenant.name,
+        **common_context(tenant),
         "domain": tenant.domain,
         "initial": tenant.initial,
         "inviter_name": inviter.display_name or inviter.address if inviter else "",
@@ -43,13 +41,11 @@ def invitation_context(invitation: Invitation) -> dict[str, Any]:
         "report_url": unwanted,
         "block_url": unwanted,
         "privacy_url": schema.absolute_url(schema.tenant_path(tenant, "consent:statement")),
-        "foyer_host": settings.FOYER_HOST,
-        "lang": translation.get_language(),
-        "dir": "rtl" if get_language_bidi() else "ltr",
     }
 
 
 def invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
+    """To whoever is invited, as long as they are and the policy lets their inviter (P03)."""
     invitation = (
         with_apps(Invitation.objects.with_clock().with_landing())
         .annotate(**policy_facts())

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from tenants.models import OutgoingMail, Tenant
@@ -68,6 +68,16 @@ def wrapped(text: str) -> str:
         else:
             lines += textwrap.wrap(line, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines) + "\n"
+
+
+def common_context(tenant: Tenant) -> dict[str, Any]:
+    """What every template knows, in the language that is active."""
+    return {
+        "organization_name": tenant.name,
+        "foyer_host": settings.FOYER_HOST,
+        "lang": translation.get_language(),
+        "dir": "rtl" if translation.get_language_bidi() else "ltr",
+    }
 
 
 def compose(

@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils import translation
-from django.utils.translation import get_language_bidi
 
 from invitations import notices
-from invitations.messages.layout import Letter, compose, zone_label
+from invitations.messages.layout import Letter, common_context, compose, zone_label
 from invitations.models import Notice, NoticeKind
 from tenants import schema
 from tenants.addresses import unicode_address
@@ -48,14 +46,11 @@ def notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     with translation.override(recipient.language or tenant.language):
         lines = [_notice_line(notice) for notice in waiting]
         context = {
-            "organization_name": tenant.name,
+            **common_context(tenant),
             "lines": lines,
             "first": lines[0],
             "more": len(lines) - 1,
             "guests_url": schema.absolute_url(schema.tenant_path(tenant, "invitations:guests")),
-            "foyer_host": settings.FOYER_HOST,
-            "lang": translation.get_language(),
-            "dir": "rtl" if get_language_bidi() else "ltr",
         }
         message = compose("notices", context, mail=mail, to=recipient.address, tenant=tenant)
     return Letter(message, tuple(notice.pk for notice in waiting))
