@@ -19,7 +19,7 @@ from invitations.forms.refusals import answered, outcome
 from invitations.models import DirectoryEntry, Group
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
-from invitations.services import apps as services
+from invitations.services import groups as services
 from invitations.views.owning import add_owner, take_owner
 from tenants import schema
 from tenants.mail import outbox

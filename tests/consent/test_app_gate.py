@@ -24,7 +24,7 @@ from consent.published import Said
 from consent.statements import publish_statement, publish_terms
 from consent.views.after import SALT
 from invitations.models import AppAssignment, DirectoryEntry, Group, SharedApp, WhoMayEnter
-from invitations.services import apps, directory
+from invitations.services import apps, directory, groups
 from invitations.services.manage import reset_redemption
 from invitations.services.owners import add_owner
 from tenants import schema
@@ -107,7 +107,7 @@ def test_who_has_no_landing_page_arrives_at_their_apps(
 ) -> None:
     """The apps panel after redemption: what a group brought is there to open, and opens."""
     with schema.in_tenant(rooms.tenant):
-        group = apps.add_group(name="Builders", by=None)
+        group = groups.add_group(name="Builders", by=None)
         apps.assign(rooms.client.app, to=group, by=None)
     person, invitation = at(gita), invite(groups=[group])
     answer = accept(person, to_review(person, invitation))
@@ -128,8 +128,8 @@ def test_members_of_a_group_get_in(rooms: App, at: At, gita: Account, invite: In
     person = at(gita)
     entry = join(invite, person)
     with schema.in_tenant(rooms.tenant):
-        group = apps.add_group(name="Builders", by=None)
-        apps.add_to_group(group, entry=entry, by=None)
+        group = groups.add_group(name="Builders", by=None)
+        groups.add_to_group(group, entry=entry, by=None)
         apps.assign(rooms.client.app, to=group, by=None, roles=["reader"])
         apps.assign(rooms.client.app, to=entry, by=None, roles=["writer"])
     given = rooms.tokens(person)
@@ -139,7 +139,7 @@ def test_members_of_a_group_get_in(rooms: App, at: At, gita: Account, invite: In
     given = rooms.tokens(person)
     assert rooms.userinfo(given["access_token"]).json()["roles"] == ["reader"]
     with schema.in_tenant(rooms.tenant):
-        apps.take_from_group(group, entry=entry, by=None)
+        groups.take_from_group(group, entry=entry, by=None)
     assert rooms.is_alive(given) == [False] * 4
     assert rooms.authorize(person).status_code == 403
 
@@ -434,7 +434,7 @@ def by_assignment(app: SharedApp, entry: DirectoryEntry) -> None:
 
 def by_assigned_group(app: SharedApp, entry: DirectoryEntry) -> None:
     group = Group.objects.get_or_create(name="Builders")[0]
-    apps.add_to_group(group, entry=entry, by=None)
+    groups.add_to_group(group, entry=entry, by=None)
     apps.assign(app, to=group, by=None)
 
 
@@ -452,7 +452,7 @@ def admit(app: SharedApp, who: WhoMayEnter) -> None:
 
 def take_away(app: SharedApp, entry: DirectoryEntry, way: Any) -> None:
     if way is by_membership:
-        apps.take_from_group(Group.objects.get(), entry=entry, by=None)
+        groups.take_from_group(Group.objects.get(), entry=entry, by=None)
     elif way is for_everybody:
         admit(app, WhoMayEnter.ASSIGNED)
     else:
@@ -483,7 +483,7 @@ def test_an_app_given_again_does_not_revive_old_tokens(
 
 
 def removes_the_group(entry: DirectoryEntry) -> None:
-    apps.remove_group(Group.objects.get(), by=None)
+    groups.remove_group(Group.objects.get(), by=None)
 
 
 def takes_the_app_from_it(entry: DirectoryEntry) -> None:
@@ -536,8 +536,8 @@ def test_what_is_kept_of_app_sign_ins_is_told_and_goes_with_the_account(
     person = at(account)
     entry = join(invite, person, email=account.email)
     with schema.in_tenant(contoso):
-        group = apps.add_group(name="Builders", by=None)
-        apps.add_to_group(group, entry=entry, by=None)
+        group = groups.add_group(name="Builders", by=None)
+        groups.add_to_group(group, entry=entry, by=None)
         add_owner(rooms.client.app, owner=entry, by=None)
         apps.assign(rooms.client.app, to=entry, by=None, roles=["editor"])
     rooms.tokens(person)

@@ -26,6 +26,7 @@ from invitations.models import (
 )
 from invitations.permissions import Role
 from invitations.services import apps as services
+from invitations.services import groups
 from invitations.services.directory import delete_entry
 from invitations.services.owners import add_owner
 from tenants import schema
@@ -74,7 +75,7 @@ def png(side: int = 300) -> bytes:
 
 def make_group(tenant: Tenant, name: str = "Builders") -> Group:
     with schema.in_tenant(tenant):
-        return services.add_group(name=name, by=None)
+        return groups.add_group(name=name, by=None)
 
 
 def shown_secret(answer: Any) -> str:
@@ -465,7 +466,7 @@ def test_a_whole_group_loses_an_app_only_after_a_question(
 ) -> None:
     guest, group = insider(contoso, gita, kind="Guest"), make_group(contoso)
     with schema.in_tenant(contoso):
-        services.add_to_group(group, entry=guest, by=None)
+        groups.add_to_group(group, entry=guest, by=None)
         given = services.assign(rooms.client.app, to=group, by=None)
     admin, app_id = at(alice), rooms.client.app_id
     data = {"do": "unassign", "assignment": str(given.pk)}
@@ -617,7 +618,7 @@ def test_the_list_of_groups_counts_who_is_there(
         for app in (rooms, make_app(contoso, name="Drawings")):
             services.assign(app.client.app, to=group, by=None)
         for entry in people:
-            services.add_to_group(group, entry=entry, by=None)
+            groups.add_to_group(group, entry=entry, by=None)
         delete_entry(entry=people[0], by=None)
     admin = at(alice)
     page = text(admin.get("invitations:groups"))

@@ -27,7 +27,7 @@ from consent.models import (
 )
 from consent.provider import tokens
 from invitations.models import AuditEvent, DirectoryEntry, WhoMayEnter
-from invitations.services import apps
+from invitations.services import apps, groups
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import CALLBACK, GOODBYE, App, answer_of, challenge_of, make_app, onward, payload_of
@@ -834,8 +834,8 @@ def test_the_hot_path_is_cheap(
     person, invitation = at(gita), invite()
     assert accept(person, to_review(person, invitation)).status_code == 303
     with schema.in_tenant(contoso):
-        group = apps.add_group(name="Builders", by=None)
-        apps.add_to_group(group, entry=invitation.entry, by=None)
+        group = groups.add_group(name="Builders", by=None)
+        groups.add_to_group(group, entry=invitation.entry, by=None)
         apps.assign(rooms.client.app, to=group, by=None, roles=["reader"])
     rooms.tokens(person)
     with statements() as counted:

@@ -39,6 +39,7 @@ from invitations.models.assignment import apps_open_to
 from invitations.permissions import Role, WhoMayInvite
 from invitations.rows import GuestRow
 from invitations.services import apps as services
+from invitations.services import groups
 from invitations.services.access import set_access
 from invitations.services.directory import delete_entry, set_roles
 from invitations.services.invite import has_open_offer, invite_guest
@@ -64,7 +65,7 @@ def here(contoso: Tenant, fabrikam: Tenant) -> Iterator[Tenant]:
     """Contoso's schema, and at the end nothing has changed at Fabrikam's."""
     with schema.in_tenant(fabrikam):
         services.add_app(name="Project room", home_url=HOME, by=None)
-        services.add_group(name="Builders", by=None)
+        groups.add_group(name="Builders", by=None)
     before = checksum(fabrikam)
     with schema.in_tenant(contoso):
         yield contoso
@@ -78,7 +79,7 @@ def rooms(here: Tenant) -> SharedApp:
 
 @pytest.fixture
 def builders(here: Tenant) -> Group:
-    return services.add_group(name="Builders", by=None)
+    return groups.add_group(name="Builders", by=None)
 
 
 def someone(
@@ -166,7 +167,7 @@ def test_an_app_without_its_audit_row_is_no_app(
     here: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R05's rule for every change: the row and the words about it stand or fall together."""
-    entry, group = someone("one"), services.add_group(name="Builders", by=None)
+    entry, group = someone("one"), groups.add_group(name="Builders", by=None)
     app = services.add_app(name="Drawings", by=None)
     owned = services.add_app(name="Ledger", by=None)
     assigned = services.assign(owned, to=entry, by=None)
@@ -186,10 +187,10 @@ def test_an_app_without_its_audit_row_is_no_app(
         lambda: add_owner(group, owner=entry, by=None),
         lambda: services.assign(app, to=entry, by=None),
         lambda: services.unassign(assigned, by=None),
-        lambda: services.add_group(name="New", by=None),
-        lambda: services.change_group(group, name="Other", by=None),
-        lambda: services.remove_group(group, by=None),
-        lambda: services.add_to_group(group, entry=entry, by=None),
+        lambda: groups.add_group(name="New", by=None),
+        lambda: groups.change_group(group, name="Other", by=None),
+        lambda: groups.remove_group(group, by=None),
+        lambda: groups.add_to_group(group, entry=entry, by=None),
         lambda: set_access(entry=entry, apps=[app], groups=[group], by=None),
     ]
     for act in acts:
@@ -334,16 +335,16 @@ def test_who_gets_an_app_by_a_group_is_mailed_too(
     early = someone("early", kind=UserType.GUEST)
     pending = someone("pending", external_user_state="PendingAcceptance", account=None)
     for entry in (early, pending):
-        services.add_to_group(builders, entry=entry, by=None)
+        groups.add_to_group(builders, entry=entry, by=None)
     services.assign(services.add_app(name="Night job", by=None), to=builders, by=None)
     assert given_mails() == []
     services.assign(rooms, to=builders, by=None, roles=["reader"])
     services.assign(rooms, to=builders, by=None, roles=["editor"])
     late, gone = (someone(name, kind=UserType.GUEST) for name in ("late", "gone"))
     for entry in (late, late, gone):
-        services.add_to_group(builders, entry=entry, by=None)
+        groups.add_to_group(builders, entry=entry, by=None)
     assert len(given_mails()) == 3
-    services.take_from_group(builders, entry=gone, by=None)
+    groups.take_from_group(builders, entry=gone, by=None)
     deliver_due_mail()
     assert sorted(mail.recipients[0] for mail in smtp.mails) == [early.address, late.address]
     for mail in smtp.mails:
@@ -360,20 +361,20 @@ def test_nobody_is_mailed_about_what_was_open_to_them_before(
     lobby = services.add_app(
         name="Lobby", home_url=HOME, who_may_enter=WhoMayEnter.EVERYBODY, by=None
     )
-    roofers = services.add_group(name="Roofers", by=None)
+    roofers = groups.add_group(name="Roofers", by=None)
     direct, grouped, new = (someone(name) for name in ("direct", "grouped", "new"))
     services.assign(rooms, to=builders, by=None)
     services.assign(rooms, to=direct, by=None)
-    services.add_to_group(builders, entry=grouped, by=None)
+    groups.add_to_group(builders, entry=grouped, by=None)
     assert len(given_mails()) == 2
     services.assign(rooms, to=grouped, by=None)
-    services.add_to_group(builders, entry=direct, by=None)
+    groups.add_to_group(builders, entry=direct, by=None)
     for to in (direct, builders):
         services.assign(lobby, to=to, by=None)
     for entry in (direct, grouped):
-        services.add_to_group(roofers, entry=entry, by=None)
+        groups.add_to_group(roofers, entry=entry, by=None)
     assert len(given_mails()) == 2
-    services.add_to_group(roofers, entry=new, by=None)
+    groups.add_to_group(roofers, entry=new, by=None)
     services.assign(rooms, to=roofers, by=None)
     (told,) = GroupMember.objects.filter(entry=new).values_list("pk")
     assert given_mails()[2:] == [told]
@@ -392,7 +393,7 @@ def test_never_again_holds_for_mail_about_apps_too(
     for entry in people[:3]:
         services.assign(rooms, to=entry, by=None)
     for entry in people[3:]:
-        services.add_to_group(builders, entry=entry, by=None)
+        groups.add_to_group(builders, entry=entry, by=None)
     blocks.block(tenant=None, address=people[1].address)
     blocks.block(tenant=fabrikam, address=people[2].address)
     blocks.block(tenant=here, address=people[3].address)
@@ -407,14 +408,14 @@ def test_never_again_holds_for_mail_about_apps_too(
 def test_groups_give_apps_and_take_them(rooms: SharedApp, builders: Group) -> None:
     entry, other = someone("one"), someone("two")
     services.assign(rooms, to=builders, by=None)
-    services.add_to_group(builders, entry=entry, by=None)
-    services.add_to_group(builders, entry=entry, by=None)
-    services.add_to_group(builders, entry=other, by=None)
+    groups.add_to_group(builders, entry=entry, by=None)
+    groups.add_to_group(builders, entry=entry, by=None)
+    groups.add_to_group(builders, entry=other, by=None)
     assert (opens(entry), opens(other)) == ({"Project room"}, {"Project room"})
-    services.take_from_group(builders, entry=entry, by=None)
-    services.take_from_group(builders, entry=entry, by=None)
+    groups.take_from_group(builders, entry=entry, by=None)
+    groups.take_from_group(builders, entry=entry, by=None)
     assert (opens(entry), opens(other)) == (set(), {"Project room"})
-    services.remove_group(builders, by=None)
+    groups.remove_group(builders, by=None)
     assert opens(other) == set()
     assert actions().count(AuditAction.GROUP_MEMBER_ADDED) == 2
     assert actions().count(AuditAction.GROUP_MEMBER_REMOVED) == 1
@@ -559,7 +560,7 @@ def test_a_revoked_invitation_that_is_sent_again_brings_the_same(
         assert told["groups"] == [str(builders.pk)]
     revoke_invitation(entry=entry, by=admin)
     services.remove_app(gone, by=admin)
-    services.remove_group(builders, by=admin)
+    groups.remove_group(builders, by=admin)
     resend_invitation(entry=entry, by=admin)
     assert has() == ({"Project room"}, False)
 
@@ -723,7 +724,7 @@ def test_who_may_share_what(
     inviter = someone("inviter", *roles, kind=kind)
     policy(who_may_invite=WhoMayInvite.EVERYONE)
     own_app = services.add_app(name="Drawings", by=None)
-    own_group = services.add_group(name="Roofers", by=None)
+    own_group = groups.add_group(name="Roofers", by=None)
     for thing in (own_app, own_group):
         add_owner(thing, owner=inviter, by=None)
     names = iter(range(99))

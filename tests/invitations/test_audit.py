@@ -27,6 +27,7 @@ from invitations.cells import STARTS, guard, unguard
 from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry, RoleAssignment
 from invitations.permissions import Role
 from invitations.services import apps as sharing
+from invitations.services import groups
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
@@ -462,7 +463,7 @@ def test_apps_groups_and_owners_have_their_names_in_the_log(
     with schema.in_tenant(contoso):
         boss = DirectoryEntry.objects.get(account=alice)
         app = sharing.add_app(name="Drawings", by=boss)
-        group = sharing.add_group(name="Builders", by=boss)
+        group = groups.add_group(name="Builders", by=boss)
         add_owner(app, owner=boss, by=boss)
         sharing.assign(app, to=group, by=boss, roles=["editor", "reader"])
         gone = str(uuid4())
