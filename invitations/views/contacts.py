@@ -1,10 +1,9 @@
 """Contacts: addresses that are no person's sign-in."""
 
 from http import HTTPStatus
-from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,23 +11,12 @@ from django.views.decorators.http import require_http_methods
 
 from invitations import pages
 from invitations.access import Viewer, require
-from invitations.errors import FieldError
 from invitations.forms.people import ContactForm
-from invitations.forms.refusals import say
+from invitations.forms.refusals import answered
 from invitations.models import Contact
 from invitations.permissions import Permission
 from invitations.services import directory
-
-
-def _add_contact(form: ContactForm, viewer: Viewer) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        directory.add_contact(**form.asked(), by=viewer.entry)
-    except FieldError as error:
-        say(form, error)
-        return False
-    return True
+from invitations.views.looking_up import row_or_404
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,16 +26,11 @@ def contacts(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = ContactForm(posted if posted and "add" in posted else None)
     if posted is not None and "remove" in posted:
-        try:
-            found = Contact.objects.filter(pk=UUID(posted["remove"])).first()
-        except ValueError as error:
-            raise Http404 from error
-        if found is None:
-            raise Http404
-        directory.remove_contact(found, by=viewer.entry)
+        contact = row_or_404(Contact.objects.all(), posted["remove"])
+        directory.remove_contact(contact, by=viewer.entry)
         messages.success(request, _("Saved."))
         return redirect("invitations:contacts")
-    if posted is not None and _add_contact(form, viewer):
+    if answered(form, lambda: directory.add_contact(**form.asked(), by=viewer.entry)):
         messages.success(request, _("Saved."))
         return redirect("invitations:contacts")
     page = pages.page_of(Contact.objects.all(), by=("address",), marker=request.GET.get("at", ""))

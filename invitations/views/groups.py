@@ -20,6 +20,7 @@ from invitations.models import DirectoryEntry, Group
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import groups as services
+from invitations.views.looking_up import row_or_404
 from invitations.views.owning import add_owner, take_owner
 from tenants import schema
 from tenants.mail import outbox
@@ -116,13 +117,7 @@ def _owners(group: Group) -> list[DirectoryEntry]:
 
 def _someone(posted: Any, **of: Any) -> DirectoryEntry:
     """Who a button is about, of this group; 404 for anybody else (N01)."""
-    try:
-        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", "")), **of).first()
-    except ValueError as error:
-        raise Http404 from error
-    if entry is None:
-        raise Http404
-    return entry
+    return row_or_404(DirectoryEntry.objects.filter(**of), posted.get("entry", ""))
 
 
 def _add(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry) -> str:

@@ -19,18 +19,9 @@ from invitations.rows import GuestRow
 from invitations.services import directory
 from invitations.services.manage import resend_invitation, revoke_invitation
 
-
-def _resend(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    resend_invitation(entry=entry, by=by)
-
-
-def _revoke(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    revoke_invitation(entry=entry, by=by)
-
-
-BULK: dict[str, tuple[Permission, Callable[..., None], Callable[[GuestRow], bool]]] = {
-    "resend": (Permission.INVITE_GUESTS, _resend, lambda row: row.can_resend),
-    "revoke": (Permission.MANAGE_INVITATIONS, _revoke, lambda row: row.can_revoke),
+BULK: dict[str, tuple[Permission, Callable[..., object], Callable[[GuestRow], bool]]] = {
+    "resend": (Permission.INVITE_GUESTS, resend_invitation, lambda row: row.can_resend),
+    "revoke": (Permission.MANAGE_INVITATIONS, revoke_invitation, lambda row: row.can_revoke),
     "block": (Permission.MANAGE_GUESTS, directory.block_sign_in, lambda row: row.can_block),
     "unblock": (Permission.MANAGE_GUESTS, directory.unblock_sign_in, lambda row: row.can_unblock),
     "delete": (Permission.MANAGE_GUESTS, directory.delete_entry, lambda row: row.can_delete),
