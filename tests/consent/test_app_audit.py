@@ -25,7 +25,7 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import CALLBACK, GOODBYE, make_app
 from tests.conftest import Place
-from tests.consent.test_portal_apps import insider, png, text
+from tests.portal import insider, png, text
 from tests.rows import checksum
 
 At = Callable[..., Place]

@@ -27,15 +27,10 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import App, make_app
 from tests.conftest import Place
-from tests.consent.test_portal_apps import insider, make_group, text
+from tests.portal import insider, make_group, text
 
 At = Callable[..., Place]
 PERSON = r"(p\d{3})@<wbr>"
-
-
-@pytest.fixture
-def rooms(contoso: Tenant) -> App:
-    return make_app(contoso)
 
 
 def walk(person: Place, url: str, pattern: str, part: str = "") -> Iterator[list[str]]:

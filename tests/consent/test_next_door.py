@@ -17,7 +17,7 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import GOODBYE, App, make_app
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider, make_group, png, text
+from tests.portal import insider, make_group, png, text
 from tests.rows import checksum
 
 At = Callable[..., Place]

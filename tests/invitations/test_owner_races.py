@@ -15,8 +15,8 @@ from invitations.services.groups import add_group, remove_group
 from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
 from tenants import schema
 from tests.conftest import Race
-from tests.consent.test_portal_apps import png
-from tests.consent.test_races import together
+from tests.portal import png
+from tests.races import together
 
 ROUNDS = 8
 

@@ -21,7 +21,7 @@ from tenants import schema
 from tenants.models import Account, Tenant, UserType
 from tests.browserless import accept, to_review
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider
+from tests.portal import insider
 
 At = Callable[..., Place]
 MALLORY = "mallory@evil.example"

@@ -26,7 +26,7 @@ from tenants import schema
 from tenants.models import Account, MailKind, OutgoingMail, Tenant
 from tests.apps import App, make_app
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider, make_group, text
+from tests.portal import insider, make_group, text
 from tests.rows import checksum
 
 At = Callable[..., Place]
