@@ -17,7 +17,7 @@ from invitations.models import (
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import end_invitations, unbind
 from invitations.services.erasure import erase_entry
-from invitations.services.sharing import forget_access
+from invitations.services.offers import forget_access
 from invitations.states import DeletionReason, EndReason
 from tenants import schema
 from tenants.accounts import end_sessions

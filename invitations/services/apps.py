@@ -22,7 +22,7 @@ from invitations.models import (
 from invitations.redirects import app_origin_of
 from invitations.services.logos import clean_logo
 from invitations.services.naming import clean_description, clean_name, save_named
-from invitations.services.sharing import hold, strike
+from invitations.services.offers import hold, strike
 from invitations.services.telling import gains_any, newcomers_to, tell
 
 

@@ -8,7 +8,7 @@ from invitations import audit
 from invitations.models import AuditAction, DirectoryEntry, Group, GroupMember, Invitation
 from invitations.models.assignment import apps_of_group
 from invitations.services.naming import clean_description, clean_name, save_named
-from invitations.services.sharing import hold, strike
+from invitations.services.offers import hold, strike
 from invitations.services.telling import gains_any, tell
 
 

@@ -17,16 +17,13 @@ from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import lock_entry, unbind
 from invitations.services.invite import announce, conflict_of, open_invitation
+from invitations.services.offers import brought_by, hand_on, take_back, told_of
 from invitations.services.sharing import (
-    brought_by,
     check_domain,
     check_inviting,
     check_moving,
     check_rights,
-    hand_on,
     rights_of,
-    take_back,
-    told_of,
 )
 from invitations.states import OPEN, EndReason, InvitationStatus
 

@@ -35,8 +35,8 @@ from invitations.services.access import set_access
 from invitations.services.directory import set_roles
 from invitations.services.invite import has_open_offer, invite_guest
 from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
+from invitations.services.offers import forget_access
 from invitations.services.owners import add_owner, take_owner
-from invitations.services.sharing import forget_access
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants.models import MailState, OutgoingMail, UserType
