@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from invitations.models import DirectoryEntry
 from invitations.permissions import Role
 from invitations.services.directory import find_by_address
-from invitations.states import ExternalUserState
 from tenants.models import UserType
 
 
@@ -46,11 +45,8 @@ class SponsorsForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["sponsors"]
         assert isinstance(field, forms.ModelMultipleChoiceField)  # noqa: S101  # nosec B101: for the type
-        inside = DirectoryEntry.objects.present().filter(
-            enabled=True, external_user_state=ExternalUserState.ACCEPTED
-        )
         members = Q(user_type=UserType.MEMBER) | Q(sponsoring__entry=entry)
-        found = inside.filter(members).exclude(pk=entry.pk).distinct()
+        found = DirectoryEntry.objects.inside().filter(members).exclude(pk=entry.pk).distinct()
         field.queryset = found.order_by("display_name", "address")
         field.initial = [sponsor.pk for sponsor in entry.sponsors.all()]
 

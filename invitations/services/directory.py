@@ -191,9 +191,7 @@ def set_sponsors(
     """
     locked = lock_entry(entry)
     chosen = {sponsor.pk for sponsor in sponsors}
-    fit = DirectoryEntry.objects.present().filter(
-        pk__in=chosen, enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
+    fit = DirectoryEntry.objects.inside().filter(pk__in=chosen)
     if len(chosen) > Sponsorship.MOST or locked.pk in chosen or fit.count() != len(chosen):
         raise SponsorsError
     Sponsorship.objects.filter(entry=locked).exclude(sponsor__in=chosen).delete()
