@@ -268,8 +268,6 @@ class GuestRow:
     def resend_url(self) -> str:
         return self._url("resend")
 
-    invite_again_url = resend_url
-
     @property
     def revoke_url(self) -> str:
         return self._url("revoke")
