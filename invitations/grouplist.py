@@ -12,7 +12,7 @@ from invitations.pages import CAP, Page, page_of
 NEWEST_FIRST = ("-since", "-id")
 
 
-def _number_of(rows: Any) -> Func:
+def _capped_number_of(rows: Any) -> Func:
     """How many rows there are, counted up to `CAP` + 1, in the statement of the list."""
     first = ArraySubquery(rows.order_by().values("pk")[: CAP + 1])
     return Func(first, function="cardinality", output_field=IntegerField())
@@ -21,8 +21,8 @@ def _number_of(rows: Any) -> Func:
 def group_page(marker: str) -> Page[Group]:
     """A page of groups by name, with how many people and apps each has."""
     answers: dict[str, Any] = {
-        "people": _number_of(_members().filter(group=OuterRef("pk"))),
-        "apps": _number_of(AppAssignment.objects.filter(group=OuterRef("pk"))),
+        "people": _capped_number_of(_members().filter(group=OuterRef("pk"))),
+        "apps": _capped_number_of(AppAssignment.objects.filter(group=OuterRef("pk"))),
         "sorting": Lower("name"),
     }
     return page_of(Group.objects.annotate(**answers), by=("sorting",), marker=marker)

@@ -197,6 +197,7 @@ def reached_by(owner: DirectoryEntry, *, marker: str = "", size: int = PAGE) -> 
 
 
 def count_reached_by(owner: DirectoryEntry) -> int:
+    """How many `reached_by` has on all its pages."""
     return _reached_by(owner).count()
 
 

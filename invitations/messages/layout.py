@@ -83,6 +83,8 @@ def common_context(tenant: Tenant) -> dict[str, Any]:
 def compose(
     stem: str, context: dict[str, Any], *, mail: OutgoingMail, to: str, tenant: Tenant
 ) -> EmailMultiAlternatives:
+    """The mail of the templates `mail/<stem>…`, in the language that is active; its Message-ID and
+    date are those of its row, so that a second try is the same mail (F03)."""
     subject = " ".join(render_to_string(f"mail/{stem}_subject.txt", context).split())
     message = EmailMultiAlternatives(
         subject=subject,

@@ -94,6 +94,7 @@ def new_group(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
 def edit_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
+    """Change what it is called and what it is for."""
     return _edit(request, viewer, _group(group_id))
 
 
