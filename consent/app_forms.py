@@ -11,7 +11,7 @@ from consent.errors import UriError
 from consent.models import AccessTokenFormat, ClientType, OAuthClient, SigningAlgorithm
 from consent.uris import parse_uris
 from invitations.errors import FieldError, RedirectUrlError
-from invitations.forms import words_for
+from invitations.forms.refusals import words_for
 from invitations.models import DirectoryEntry, Group, WhoMayEnter
 from invitations.redirects import app_origin_of
 from invitations.services.directory import find_by_address

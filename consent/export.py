@@ -25,6 +25,7 @@ from invitations.models import (
     Sponsorship,
 )
 from tenants import schema
+from tenants.accounts import proved_addresses
 from tenants.mail import blocks
 from tenants.models import Account, Tenant
 
@@ -60,12 +61,6 @@ def account_data(account: Account) -> dict[str, Any]:
             for block in blocks.of_addresses(proved_addresses(account))
         ],
     }
-
-
-def proved_addresses(account: Account) -> list[str]:
-    """The canonical addresses this account proved."""
-    proved = EmailAddress.objects.filter(user=account, verified=True)
-    return list(proved.order_by("email").values_list("email", flat=True))
 
 
 def _texts(versions: Iterable[PrivacyStatement | TermsOfUse]) -> dict[int, Any]:

@@ -1,6 +1,5 @@
 """Leaving an organization, and closing the personal account in all of them."""
 
-from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -17,10 +16,10 @@ from invitations.models import (
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import end_invitations, unbind
 from invitations.services.erasure import erase_entry
-from invitations.services.sharing import forget_access
+from invitations.services.offers import forget_access
 from invitations.states import DeletionReason, EndReason
 from tenants import schema
-from tenants.accounts import end_sessions
+from tenants.accounts import end_sessions, proved_addresses
 from tenants.models import Account, Tenant
 from tenants.repeating import repeated
 
@@ -93,8 +92,7 @@ def delete_account(account: Account) -> None:
     address the account proved. “Never mail me” stays as a hash.
     Raises `LastAdministratorOfError` naming the tenants that would be left without one.
     """
-    proved = EmailAddress.objects.filter(user=account, verified=True)
-    addresses = list(proved.values_list("email", flat=True))
+    addresses = proved_addresses(account)
     alone: list[str] = []
     for tenant in Tenant.objects.order_by("slug"):
         with schema.in_tenant(tenant):

@@ -13,7 +13,6 @@ from django.db.models.functions import Coalesce, JSONObject, Now
 
 from consent.models import (
     OFFLINE,
-    Authorization,
     ConsentRecord,
     PrivacyStatement,
     TermsOfUse,
@@ -63,21 +62,9 @@ def standing_of(account_id: Any) -> Subquery:
     return Subquery(entries.annotate(app_ref=app).values(said=said)[:1])
 
 
-def alive(authorizations: Any = None) -> Any:
-    """Authorizations with `is_alive`, and what claims are made of, in one statement (O07).
-
-    Alive is: not ended, the same account in the directory and enabled ever since, the app open to
-    it ever since, and the browser not signed out; only who asked for `offline_access` outlives that
-    (OpenID Connect Back-Channel Logout, 2.7). The order in which things changed does not matter:
-    it is asked at every use.
-    """
-    rows = authorizations if authorizations is not None else Authorization.objects.all()
-    app = OuterRef("client__app_id")
-    entry = OuterRef("entry_id")
+def _is_alive() -> Any:
+    """On authorizations: whether everything still holds that held when they were given."""
     at = OuterRef("created_at")
-    everybody = SharedApp.objects.filter(
-        pk=app, who_may_enter=WhoMayEnter.EVERYBODY, who_may_enter_since__lte=at
-    )
     standing = Q(
         ended_at__isnull=True,
         entry__deleted_at__isnull=True,
@@ -88,12 +75,23 @@ def alive(authorizations: Any = None) -> Any:
     )
     since = Q(is_active=True, sign_in_valid_from__lte=at)
     active = Exists(Account.objects.filter(since, pk=OuterRef("account_id")))
+    everybody = SharedApp.objects.filter(
+        pk=OuterRef("client__app_id"),
+        who_may_enter=WhoMayEnter.EVERYBODY,
+        who_may_enter_since__lte=at,
+    )
+    assigned = assignments_of(OuterRef("entry_id"), OuterRef("client__app_id"), at=at)
+    let_in = Q(Exists(everybody)) | Q(Exists(assigned))
     signed_in = (
         Q(scope__contains=OFFLINE)
         | Q(session_row__isnull=True)
         | Q(Exists(UserSession.objects.filter(pk=OuterRef("session_row"))))
     )
-    let_in = Q(Exists(everybody)) | Q(Exists(assignments_of(entry, app, at=at)))
+    return ExpressionWrapper(standing & Q(active) & let_in & signed_in, output_field=BooleanField())
+
+
+def _told_to_apps() -> dict[str, Any]:
+    """On authorizations: what claims are made of (`provider.claims`)."""
     # First the address the directory knows, as long as the account proved it.
     as_invited = ExpressionWrapper(Q(email=OuterRef("entry__address")), output_field=BooleanField())
     proved = (
@@ -101,21 +99,27 @@ def alive(authorizations: Any = None) -> Any:
         .annotate(as_invited=as_invited)
         .order_by("-as_invited", "-primary")
     )
-    roles = (
-        assignments_of(entry, app).annotate(role=Func("roles", function="unnest")).values("role")
-    )
-    answers: dict[str, Any] = {
-        "is_alive": ExpressionWrapper(
-            standing & Q(active) & let_in & signed_in, output_field=BooleanField()
-        ),
+    account = Account.objects.filter(pk=OuterRef("account_id"))
+    given = assignments_of(OuterRef("entry_id"), OuterRef("client__app_id"))
+    roles = given.annotate(role=Func("roles", function="unnest")).values("role")
+    return {
         "proved_address": Subquery(proved.values("email")[:1]),
         # Not the entry itself: prepared rows hold what belongs to their own table, and answers.
         "entry_name": F("entry__display_name"),
         "entry_type": F("entry__user_type"),
         "entry_language": F("entry__language"),
-        "account_name": Subquery(
-            Account.objects.filter(pk=OuterRef("account_id")).values("display_name")[:1]
-        ),
+        "account_name": Subquery(account.values("display_name")[:1]),
         "app_roles": ArraySubquery(roles),
     }
-    return rows.annotate(**answers)
+
+
+def alive(authorizations: Any) -> Any:
+    """Authorizations with `is_alive`, and what claims are made of, in one statement (O07).
+
+    Alive is: not ended, the same account in the directory and enabled ever since, the app open to
+    it ever since, and the browser not signed out; only who asked for `offline_access` outlives that
+    (OpenID Connect Back-Channel Logout, 2.7). The order in which things changed does not matter:
+    it is asked at every use.
+    """
+    answers: dict[str, Any] = {"is_alive": _is_alive(), **_told_to_apps()}
+    return authorizations.annotate(**answers)

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from consent.views import apps, authorize, enter, open_app, privacy, provider, review, sign_out
+from consent.views import (
+    app,
+    apps,
+    authorize,
+    enter,
+    open_app,
+    privacy,
+    provider,
+    review,
+    secrets,
+    sign_out,
+)
 
 app_name = "consent"
 
@@ -11,13 +22,13 @@ urlpatterns = [
     path("logo/<uuid:app_id>/<slug:version>.png", open_app.logo, name="app_logo"),
     path("apps/", apps.apps, name="apps"),
     path("apps/new/", apps.new_app, name="new_app"),
-    path("apps/<uuid:app_id>/", apps.app, name="app"),
+    path("apps/<uuid:app_id>/", app.app, name="app"),
     path("apps/<uuid:app_id>/edit/", apps.edit_app, name="edit_app"),
     path("apps/<uuid:app_id>/remove/", apps.remove_app, name="remove_app"),
-    path("apps/<uuid:app_id>/secrets/new/", apps.add_secret, name="add_secret"),
+    path("apps/<uuid:app_id>/secrets/new/", secrets.add_secret, name="add_secret"),
     path(
         "apps/<uuid:app_id>/secrets/<uuid:secret_id>/remove/",
-        apps.remove_secret,
+        secrets.remove_secret,
         name="remove_secret",
     ),
     path("consent/review/", review.review, name="review_direct"),

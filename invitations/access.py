@@ -17,7 +17,6 @@ from django.shortcuts import redirect
 from invitations.models import DirectoryEntry, TenantPolicy
 from invitations.models.directory import DirectoryQuerySet
 from invitations.permissions import ADMINISTERING, Permission, permissions_of
-from invitations.states import ExternalUserState
 from tenants import schema
 from tenants.adapters import account_of
 from tenants.models import Account
@@ -47,9 +46,7 @@ class Viewer:
 
 
 def _entries(account: Account) -> DirectoryQuerySet:
-    return DirectoryEntry.objects.present().filter(
-        account=account, enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
+    return DirectoryEntry.objects.inside().filter(account=account)
 
 
 def entry_of(account: Account) -> DirectoryEntry | None:

@@ -9,7 +9,7 @@ text or null. Its *hash* is the SHA-256, in 64 small hexadecimal digits, of thes
 with LF one byte 0x0A, no LF at the end, number in decimal (1 is the first row of a tenant), at in
 UTC as `2026-11-23T17:26:51.000042Z` with six digits after the point, and previous_hash the hash of
 the row before, 64 zeros for the first. The database computes it while it inserts the row
-(`audit_chain()` in migration 0005); this module computes the same when it is checked.
+(`audit_chain()` in migration 0007); this module computes the same when it is checked.
 
 Found: a row changed, taken out, put in or renumbered; with the head, rows cut off the end too. Not
 found: a chain and its head rewritten together by somebody who may do both, unless an older head

@@ -24,6 +24,7 @@ TOGETHER = timedelta(seconds=10)
 
 
 def short_date(at: datetime) -> str:
+    """`3 Nov 2026`, in the zone and language in which times are shown."""
     return date_format(timezone.localtime(at), "j M Y")
 
 
@@ -267,8 +268,6 @@ class GuestRow:
     @property
     def resend_url(self) -> str:
         return self._url("resend")
-
-    invite_again_url = resend_url
 
     @property
     def revoke_url(self) -> str:

@@ -8,7 +8,9 @@ from datetime import timedelta
 from celery import shared_task
 from django.db import transaction
 
-from invitations import messages, notices
+from invitations import notices
+from invitations.messages import outgoing
+from invitations.messages.layout import Letter
 from invitations.models import Invitation, NoticeKind
 from invitations.services import upkeep as upkeep_services
 from tenants import schema, services
@@ -65,10 +67,10 @@ def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
         outbox.hold(mail, "suspended")
         return False
     with schema.in_tenant(mail.tenant):
-        if messages.is_unwanted(mail):
+        if outgoing.is_unwanted(mail):
             outbox.hold(mail, "")
             return False
-        if messages.is_overtaking(mail):
+        if outgoing.is_overtaking(mail):
             outbox.release([mail], after=TURN)
             return False
         letter = _render(mail)
@@ -83,10 +85,10 @@ def _deliver(mail: OutgoingMail, connection: MailConnection) -> bool:
     return answer.outcome is Outcome.ACCEPTED
 
 
-def _render(mail: OutgoingMail) -> messages.Letter | None:
+def _render(mail: OutgoingMail) -> Letter | None:
     """The mail, or None when it was cancelled or put aside instead."""
     try:
-        letter = messages.render(mail, mail.tenant)
+        letter = outgoing.render(mail, mail.tenant)
     except Exception as error:  # one mail that cannot be rendered stops no other (F08)
         log.exception("mail %s of %s cannot be rendered", mail.pk, mail.tenant.slug)
         answer = Answer(Outcome.LATER, None, type(error).__name__)

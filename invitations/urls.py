@@ -1,6 +1,17 @@
 from django.urls import path
 
-from invitations.views import audit, groups, guest, portal, redeem, settings, unwanted, worker
+from invitations.views import (
+    audit,
+    contacts,
+    groups,
+    guest,
+    portal,
+    redeem,
+    selection,
+    settings,
+    unwanted,
+    worker,
+)
 
 app_name = "invitations"
 
@@ -14,7 +25,7 @@ urlpatterns = [
     path("unwanted/<str:ticket>", unwanted.unwanted, name="unwanted"),
     path("guests/", portal.guests, name="guests"),
     path("guests/invite/", portal.invite, name="invite"),
-    path("guests/selection/", guest.selection, name="selection"),
+    path("guests/selection/", selection.selection, name="selection"),
     path("guests/<uuid:entry_id>/", guest.guest, name="guest"),
     path("guests/<uuid:entry_id>/do/<slug:action>/", guest.act, name="act"),
     path("guests/<uuid:entry_id>/resend/", portal.resend, name="resend"),
@@ -29,7 +40,7 @@ urlpatterns = [
     path("invite/<uuid:entry_id>/resend/", worker.resend, name="share_resend"),
     path("invite/<uuid:entry_id>/correct/", worker.correct, name="share_correct"),
     path("invite/<uuid:entry_id>/end/", worker.end, name="share_end"),
-    path("settings/contacts/", guest.contacts, name="contacts"),
+    path("settings/contacts/", contacts.contacts, name="contacts"),
     path("settings/invitations/", settings.policies, name="policies"),
     path("audit/", audit.audit, name="audit"),
     path("audit/export/", audit.export, name="audit_export"),

@@ -70,6 +70,12 @@ def _tell_disabled(address: str) -> None:
         log.warning("a notice about a disabled account was not sent: %s", type(error).__name__)
 
 
+def proved_addresses(account: Account) -> list[str]:
+    """The canonical addresses this account proved."""
+    proved = EmailAddress.objects.filter(user=account, verified=True)
+    return list(proved.order_by("email").values_list("email", flat=True))
+
+
 def unproved(at: datetime) -> Any:
     """Accounts made before `at` that never proved an address (A04)."""
     proof = EmailAddress.objects.filter(user=OuterRef("pk"), verified=True)

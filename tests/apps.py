@@ -5,9 +5,11 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from django.db import connection
 from django.test import Client
 
 from consent.clients import Registration, add_secret, register_app
@@ -19,6 +21,7 @@ from tests.conftest import Place
 
 CALLBACK = "https://rooms.contoso.example/callback"
 GOODBYE = "https://rooms.contoso.example/goodbye"
+ISSUER = "https://testserver/o/contoso"
 
 
 def challenge_of(verifier: str) -> str:
@@ -160,3 +163,32 @@ def onward(person: Place, answer: Any) -> Any:
             answer = person.client.get(answer["Refresh"].removeprefix("0; url="))
         else:
             return answer
+
+
+def said_by(app: App, token: str) -> bool:
+    """What introspection says; an app that is not shared any more may not even ask."""
+    return bool(app.post("introspect", token=token).json().get("active"))
+
+
+def age(tenant: Tenant, by: timedelta) -> None:
+    """As if everything the provider gave out had been given that much earlier: the database's
+    clock cannot be moved, its rows can."""
+    earlier = "- make_interval(secs => %(by)s)"
+    with schema.in_tenant(tenant), connection.cursor() as cursor:
+        for table, column in (
+            ("consent_authorization", "created_at"),
+            ("consent_token", "created_at"),
+            ("consent_token", "expires_at"),
+            ("invitations_directoryentry", "sign_in_valid_from"),
+            ("invitations_sharedapp", "who_may_enter_since"),
+            ("tenants_account", "sign_in_valid_from"),
+        ):
+            cursor.execute(
+                f"UPDATE {table} SET {column} = {column} {earlier}",  # noqa: S608
+                {"by": by.total_seconds()},
+            )
+
+
+def refused(answer: Any, error: str = "invalid_grant") -> None:
+    status = 401 if error == "invalid_client" else 400
+    assert (answer.status_code, answer.json()["error"]) == (status, error)

@@ -34,6 +34,7 @@ REFRESH_COLUMNS = ("id", "client_id", "scope", "used_at", "revoked_at")
 
 
 def random_token() -> str:
+    """256 bits that nobody guesses, as text for an address."""
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
@@ -220,7 +221,8 @@ def revoke(held: Held) -> None:
 
 
 def forget_old() -> int:
-    """Rows that no call can need any more, for upkeep; how many authorizations."""
+    """Rows that no call can need any more, for upkeep; how many authorizations, each counted with
+    the tokens that went with it."""
     Token.objects.filter(expires_at__lt=Now() - timedelta(days=1)).delete()
     AppVisit.objects.filter(entry__deletion_reason=DeletionReason.ERASED).delete()
     old = Authorization.objects.filter(created_at__lt=Now() - REFRESH_ABSOLUTE)

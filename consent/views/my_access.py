@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from consent import leaving
-from consent.export import person_data, proved_addresses
+from consent.export import person_data
 from consent.models import (
     ConsentRecord,
     PrivacyStatement,
@@ -27,6 +27,7 @@ from invitations import pages
 from invitations.errors import LastAdministratorError
 from invitations.models import DirectoryEntry
 from tenants import schema
+from tenants.accounts import proved_addresses
 from tenants.adapters import account_of, send_notice
 from tenants.mail import blocks
 from tenants.models import Account, Domain, Membership, Tenant, TenantStatus, UserType

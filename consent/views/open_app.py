@@ -1,5 +1,6 @@
 """The direct link to a shared app, and its logo."""
 
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -34,6 +35,14 @@ def open_app(request: HttpRequest, app_id: UUID) -> HttpResponse:
     if not apps_open_to(entry.pk).filter(pk=app.pk).exists():
         return not_assigned(request, account)
     return go_on(entry, Destination.at(app.home_url))
+
+
+def logo_path(app: Any) -> str:
+    """Where its picture is; empty when it has none."""
+    if not app.logo_hash:
+        return ""
+    tenant = schema.current_tenant()
+    return schema.tenant_path(tenant, "consent:app_logo", app_id=app.pk, version=app.logo_hash)
 
 
 @require_safe

@@ -11,12 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from consent.forms import StatementForm, TermsForm, TextsForm
+from consent.forms import StatementForm, TermsForm
 from consent.models import PrivacyStatement, Publication, TermsOfUse
 from consent.statements import publish_statement, publish_terms
 from invitations.access import Viewer, require
-from invitations.errors import FieldError
-from invitations.forms import say
+from invitations.forms.refusals import answered
 from invitations.permissions import Permission
 from tenants import schema
 
@@ -103,17 +102,6 @@ def terms_of_use(request: HttpRequest, version: int | None = None) -> HttpRespon
     return _read(request, TERMS, version)
 
 
-def _publish(form: TextsForm, kind: Kind, viewer: Viewer) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        kind.publish(**form.asked(), by=viewer.entry)  # type: ignore[attr-defined]
-    except FieldError as error:
-        say(form, error)
-        return False
-    return True
-
-
 def _row(published: Any, kind: Kind) -> dict[str, object]:
     view = f"consent:{kind.public}_version"
     return {
@@ -132,7 +120,7 @@ def _administer(request: HttpRequest, viewer: Viewer, kind: Kind) -> HttpRespons
     posted = request.POST if request.method == "POST" else None
     versions = kind.model.objects.newest_first().select_related("published_by")[:50]
     form = kind.form(posted, newest=next(iter(versions), None))
-    if posted is not None and _publish(form, kind, viewer):
+    if answered(form, lambda: kind.publish(**form.asked(), by=viewer.entry)):
         messages.success(request, str(kind.words["done"]))
         return redirect(f"consent:{kind.section}")
     context = {

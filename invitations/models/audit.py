@@ -65,7 +65,7 @@ class AuditEvent(models.Model):
 
     Holds ids, not people's names or addresses, so that erasing a person does not break it; apps
     and groups are named. The database itself sets `number`, `at`, `previous_hash` and `hash`
-    (migration 0005) and refuses every UPDATE, DELETE and TRUNCATE.
+    (migration 0007) and refuses every UPDATE, DELETE and TRUNCATE.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

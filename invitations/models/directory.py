@@ -21,6 +21,10 @@ class DirectoryQuerySet(models.QuerySet["DirectoryEntry"]):
         """Soft-deleted: to be restored within 30 days, then purged. Erased ones never come back."""
         return self.filter(deleted_at__isnull=False).exclude(deletion_reason=DeletionReason.ERASED)
 
+    def inside(self) -> "DirectoryQuerySet":
+        """Who may enter: accepted, not blocked, not deleted."""
+        return self.present().filter(enabled=True, external_user_state=ExternalUserState.ACCEPTED)
+
     def guests(self) -> "DirectoryQuerySet":
         return self.filter(user_type=UserType.GUEST)
 

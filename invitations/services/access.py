@@ -13,8 +13,9 @@ from invitations.models import (
     Invitation,
     SharedApp,
 )
-from invitations.services.apps import add_to_group, assign, take_from_group, unassign
+from invitations.services.apps import assign, unassign
 from invitations.services.directory import lock_entry
+from invitations.services.groups import add_to_group, take_from_group
 from invitations.services.invite import invite_guest
 from invitations.services.manage import revoke_invitation
 from invitations.services.sharing import own_apps, own_groups

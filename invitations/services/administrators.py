@@ -3,7 +3,6 @@
 from invitations.errors import LastAdministratorError
 from invitations.models import DirectoryEntry, RoleAssignment
 from invitations.permissions import Role
-from invitations.states import ExternalUserState
 
 
 def keep_an_administrator(entry: DirectoryEntry) -> None:
@@ -16,10 +15,6 @@ def keep_an_administrator(entry: DirectoryEntry) -> None:
     administrators = {assignment.entry_id for assignment in assignments.order_by("pk")}
     if entry.pk not in administrators:
         return
-    others = DirectoryEntry.objects.present().filter(
-        pk__in=administrators - {entry.pk},
-        enabled=True,
-        external_user_state=ExternalUserState.ACCEPTED,
-    )
+    others = DirectoryEntry.objects.inside().filter(pk__in=administrators - {entry.pk})
     if not others.exists():
         raise LastAdministratorError

@@ -56,7 +56,8 @@ def lock_entry(entry: DirectoryEntry) -> DirectoryEntry:
     return DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk)
 
 
-def _not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+def check_not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
+    """Raise `NotOneselfError` when somebody acts on their own entry; None is the operator."""
     if by is not None and by.pk == entry.pk:
         raise NotOneselfError
 
@@ -82,7 +83,7 @@ def block_sign_in(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     Raises `NotOneselfError`, `LastAdministratorError` (P06), `TransitionError` when it is blocked.
     """
     locked = lock_entry(entry)
-    _not_oneself(locked, by)
+    check_not_oneself(locked, by)
     keep_an_administrator(locked)
     if not locked.enabled:
         raise TransitionError("blocked already")
@@ -109,7 +110,7 @@ def delete_entry(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     Raises `NotOneselfError` and `LastAdministratorError` (P06).
     """
     locked = lock_entry(entry)
-    _not_oneself(locked, by)
+    check_not_oneself(locked, by)
     keep_an_administrator(locked)
     end_invitations(locked, EndReason.REMOVED)
     Membership.objects.filter(entry_id=locked.pk, tenant=schema.current_tenant()).delete()
@@ -191,9 +192,7 @@ def set_sponsors(
     """
     locked = lock_entry(entry)
     chosen = {sponsor.pk for sponsor in sponsors}
-    fit = DirectoryEntry.objects.present().filter(
-        pk__in=chosen, enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
+    fit = DirectoryEntry.objects.inside().filter(pk__in=chosen)
     if len(chosen) > Sponsorship.MOST or locked.pk in chosen or fit.count() != len(chosen):
         raise SponsorsError
     Sponsorship.objects.filter(entry=locked).exclude(sponsor__in=chosen).delete()

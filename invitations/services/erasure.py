@@ -13,7 +13,7 @@ from invitations.models import (
     RoleAssignment,
     Sponsorship,
 )
-from invitations.services.sharing import forget_access
+from invitations.services.offers import forget_access
 from invitations.states import DeletionReason, ExternalUserState
 from tenants.models import Membership, OutgoingMail
 

@@ -30,13 +30,8 @@ from invitations.models.offer import is_within_policy, policy_facts
 from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
-from invitations.services.sharing import (
-    check_domain,
-    check_inviting,
-    give_along,
-    take_back,
-    told_of,
-)
+from invitations.services.offers import give_along, take_back, told_of
+from invitations.services.sharing import check_domain, check_inviting
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.addresses import AddressError, canonical_address

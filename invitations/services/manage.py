@@ -5,28 +5,21 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from invitations import audit
-from invitations.errors import (
-    AddressTakenError,
-    NotOneselfError,
-    TransitionError,
-)
+from invitations.errors import AddressTakenError, TransitionError
 from invitations.models import AuditAction, DirectoryEntry, Invitation, TenantPolicy
 from invitations.models.offer import is_within_policy, policy_facts
 from invitations.permissions import Permission
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
-from invitations.services.directory import lock_entry, unbind
+from invitations.services.directory import check_not_oneself, lock_entry, unbind
 from invitations.services.invite import announce, conflict_of, open_invitation
+from invitations.services.offers import brought_by, hand_on, take_back, told_of
 from invitations.services.sharing import (
-    brought_by,
     check_domain,
     check_inviting,
     check_moving,
     check_rights,
-    hand_on,
     rights_of,
-    take_back,
-    told_of,
 )
 from invitations.states import OPEN, EndReason, InvitationStatus
 
@@ -34,9 +27,10 @@ from invitations.states import OPEN, EndReason, InvitationStatus
 def lock_newest(entry: DirectoryEntry) -> Invitation:
     """The entry's newest invitation under a lock, the entry locked before it as everywhere.
 
-    Raises `TransitionError` when the entry has none or its person has accepted.
+    Raises `TransitionError` when the entry has none or its person has accepted,
+    `DirectoryEntry.DoesNotExist` when it is gone meanwhile.
     """
-    locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk)
+    locked = lock_entry(entry)
     newest = (
         Invitation.objects.select_for_update().filter(entry=locked).order_by("-created_at").first()
     )
@@ -180,8 +174,7 @@ def reset_redemption(
     `NotOneselfError`, `LastAdministratorError`, `TransitionError` when there is nothing to reset.
     """
     locked = lock_entry(entry)
-    if by is not None and by.pk == locked.pk:
-        raise NotOneselfError
+    check_not_oneself(locked, by)
     keep_an_administrator(locked)
     previous = Invitation.objects.filter(entry=locked).order_by("-created_at").first()
     if not locked.is_accepted or previous is None:

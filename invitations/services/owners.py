@@ -7,7 +7,6 @@ from django.db import transaction
 from invitations import audit
 from invitations.errors import OwnersError
 from invitations.models import AuditAction, DirectoryEntry, Group, SharedApp
-from invitations.states import ExternalUserState
 
 MOST_OWNERS = 10
 
@@ -16,13 +15,6 @@ def _locked(thing: SharedApp | Group) -> Any:
     """The app or group, held: two who change its owners take turns, and both changes count."""
     model: Any = type(thing)
     return model.objects.select_for_update(no_key=True).get(pk=thing.pk)
-
-
-def _is_in(entry: DirectoryEntry) -> bool:
-    inside = DirectoryEntry.objects.present().filter(
-        enabled=True, external_user_state=ExternalUserState.ACCEPTED
-    )
-    return inside.filter(pk=entry.pk).exists()
 
 
 def _record(thing: SharedApp | Group, by: DirectoryEntry | None) -> None:
@@ -47,7 +39,8 @@ def add_owner(
     locked = _locked(thing)
     if locked.owners.filter(entry=owner).exists():
         return False
-    if not _is_in(owner) or locked.owners.count() >= MOST_OWNERS:
+    is_in = DirectoryEntry.objects.inside().filter(pk=owner.pk).exists()
+    if not is_in or locked.owners.count() >= MOST_OWNERS:
         raise OwnersError
     locked.owners.create(entry=owner)
     _record(locked, by)

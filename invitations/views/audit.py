@@ -17,7 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from invitations import chain
 from invitations.access import Viewer, require
-from invitations.auditlog import AuditRow, Filter, actions, audit_page, export_rows, note_export
+from invitations.auditlog.export import export_rows, note_export
+from invitations.auditlog.listing import Filter, audit_page
+from invitations.auditlog.rows import AuditRow
+from invitations.auditlog.words import actions
 from invitations.cells import guard
 from invitations.permissions import Permission
 from tenants import schema

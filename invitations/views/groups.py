@@ -13,11 +13,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from invitations import grouplist, pages
 from invitations.access import Viewer, require
-from invitations.forms import GroupForm, WhoForm, answered, outcome
+from invitations.forms.access import GroupForm
+from invitations.forms.people import WhoForm
+from invitations.forms.refusals import answered, outcome
 from invitations.models import DirectoryEntry, Group
 from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
-from invitations.services import apps as services
+from invitations.services import groups as services
+from invitations.views.looking_up import row_or_404
 from invitations.views.owning import add_owner, take_owner
 from tenants import schema
 from tenants.mail import outbox
@@ -91,6 +94,7 @@ def new_group(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.MANAGE_APPS)
 def edit_group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
+    """Change what it is called and what it is for."""
     return _edit(request, viewer, _group(group_id))
 
 
@@ -114,13 +118,7 @@ def _owners(group: Group) -> list[DirectoryEntry]:
 
 def _someone(posted: Any, **of: Any) -> DirectoryEntry:
     """Who a button is about, of this group; 404 for anybody else (N01)."""
-    try:
-        entry = DirectoryEntry.objects.filter(pk=UUID(posted.get("entry", "")), **of).first()
-    except ValueError as error:
-        raise Http404 from error
-    if entry is None:
-        raise Http404
-    return entry
+    return row_or_404(DirectoryEntry.objects.filter(**of), posted.get("entry", ""))
 
 
 def _add(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry) -> str:

@@ -12,13 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from invitations import guestlist, pages
 from invitations.access import Viewer, require
 from invitations.actions import ACTIONS, Action
-from invitations.auditlog import timeline
+from invitations.auditlog.listing import timeline
 from invitations.errors import (
     AddressTakenError,
     FieldError,
@@ -32,26 +31,13 @@ from invitations.errors import (
     SponsorsError,
     TransitionError,
 )
-from invitations.forms import (
-    AccessForm,
-    AddressForm,
-    ContactForm,
-    RolesForm,
-    SponsorsForm,
-    say,
-)
-from invitations.models import (
-    Contact,
-    DirectoryEntry,
-    Group,
-    Invitation,
-    SharedApp,
-)
+from invitations.forms.access import AccessForm
+from invitations.forms.people import AddressForm, RolesForm, SponsorsForm
+from invitations.forms.refusals import say
+from invitations.models import DirectoryEntry, Group, Invitation, SharedApp
 from invitations.models.assignment import given_to
 from invitations.permissions import Permission
 from invitations.rows import GuestRow
-from invitations.services import directory
-from invitations.services.manage import resend_invitation, revoke_invitation
 
 INVITATIONS, TIMELINE = "invitations", "timeline"
 
@@ -200,117 +186,3 @@ def act(request: HttpRequest, viewer: Viewer, entry_id: UUID, action: str) -> Ht
     conflict = HTTPStatus.CONFLICT if refusals else HTTPStatus.BAD_REQUEST
     status = conflict if posted is not None else HTTPStatus.OK
     return render(request, "invitations/act.html", context, status=status)
-
-
-# --- a selection of the list -------------------------------------------------------------------------
-
-
-def _resend(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    resend_invitation(entry=entry, by=by)
-
-
-def _revoke(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    revoke_invitation(entry=entry, by=by)
-
-
-BULK: dict[str, tuple[Permission, Callable[..., None], Callable[[GuestRow], bool]]] = {
-    "resend": (Permission.INVITE_GUESTS, _resend, lambda row: row.can_resend),
-    "revoke": (Permission.MANAGE_INVITATIONS, _revoke, lambda row: row.can_revoke),
-    "block": (Permission.MANAGE_GUESTS, directory.block_sign_in, lambda row: row.can_block),
-    "unblock": (Permission.MANAGE_GUESTS, directory.unblock_sign_in, lambda row: row.can_unblock),
-    "delete": (Permission.MANAGE_GUESTS, directory.delete_entry, lambda row: row.can_delete),
-}
-
-
-def _selected(request: HttpRequest) -> list[GuestRow]:
-    try:
-        chosen = [UUID(each) for each in request.POST.getlist("guest")]
-    except ValueError as error:
-        raise Http404 from error
-    return [GuestRow(entry) for entry in guestlist.find_selected(chosen)]
-
-
-@require_POST
-@require(Permission.VIEW_GUESTS)
-def selection(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """One act for several guests: first who it hits and who not, then each on its own."""
-    asked = request.POST.get("do", "")
-    if asked not in BULK:
-        raise Http404
-    permission, perform, fits = BULK[asked]
-    if not viewer.may(permission):
-        raise PermissionDenied
-    rows = _selected(request)
-    guarded = viewer.may(Permission.MANAGE_ROLES)
-    hit = [row for row in rows if fits(row) and (guarded or not row.is_administrator)]
-    left_out = [row for row in rows if row not in hit]
-    if "sure" not in request.POST:
-        context = {
-            "section": "guests",
-            "person": viewer,
-            "do": asked,
-            "hit": hit,
-            "left_out": left_out,
-        }
-        return render(request, "invitations/selection.html", context)
-    done, failed = 0, 0
-    for row in hit:
-        try:
-            perform(entry=row.entry, by=viewer.entry)
-            done += 1
-        except (InvitationError, DirectoryEntry.DoesNotExist):
-            failed += 1
-    if done:
-        text = ngettext("Done for %(number)s person.", "Done for %(number)s people.", done)
-        messages.success(request, text % {"number": done})
-    if failed:
-        text = ngettext(
-            "Not possible for %(number)s person.", "Not possible for %(number)s people.", failed
-        )
-        messages.error(request, text % {"number": failed})
-    return redirect("invitations:guests")
-
-
-# --- contacts ------------------------------------------------------------------------------------------
-
-
-def _add_contact(form: ContactForm, viewer: Viewer) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        directory.add_contact(**form.asked(), by=viewer.entry)
-    except FieldError as error:
-        say(form, error)
-        return False
-    return True
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.MANAGE_POLICIES)
-def contacts(request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Addresses that are no person's sign-in: guests invited at them keep no address."""
-    posted = request.POST if request.method == "POST" else None
-    form = ContactForm(posted if posted and "add" in posted else None)
-    if posted is not None and "remove" in posted:
-        try:
-            found = Contact.objects.filter(pk=UUID(posted["remove"])).first()
-        except ValueError as error:
-            raise Http404 from error
-        if found is None:
-            raise Http404
-        directory.remove_contact(found, by=viewer.entry)
-        messages.success(request, _("Saved."))
-        return redirect("invitations:contacts")
-    if posted is not None and _add_contact(form, viewer):
-        messages.success(request, _("Saved."))
-        return redirect("invitations:contacts")
-    page = pages.page_of(Contact.objects.all(), by=("address",), marker=request.GET.get("at", ""))
-    context = {
-        "section": "contacts",
-        "person": viewer,
-        "form": form,
-        "contacts": page.rows,
-        "links": pages.links(page, reverse("invitations:contacts"), asked={}),
-    }
-    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
-    return render(request, "invitations/contacts.html", context, status=status)

@@ -18,5 +18,6 @@ def add_owner(thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryE
 
 
 def take_owner(thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry) -> str:
+    """Whoever is named answers for it no more, also who did not before."""
     owners.take_owner(thing, owner=owner, by=by)
     return _("%(who)s is not an owner any more.") % {"who": owner}

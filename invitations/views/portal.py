@@ -22,8 +22,9 @@ from invitations.errors import (
     SharingNotAllowedError,
     TransitionError,
 )
-from invitations.forms import NOT_ALLOWED, InviteForm, say, words_for
-from invitations.messages import from_header
+from invitations.forms.inviting import InviteForm
+from invitations.forms.refusals import NOT_ALLOWED, say, words_for
+from invitations.messages.layout import from_header
 from invitations.models import Group, Invitation, SharedApp, TenantPolicy
 from invitations.permissions import Permission
 from invitations.rows import GuestRow

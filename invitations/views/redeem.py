@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from invitations import handles, proofs, redemption, tickets
 from invitations.access import entry_of, find_viewer
 from invitations.errors import TicketInvalidError
-from invitations.messages import zone_label
+from invitations.messages.layout import zone_label
 from invitations.models import Invitation
 from invitations.permissions import Permission
 from invitations.services.unwanted import ask_correction

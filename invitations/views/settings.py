@@ -1,52 +1,33 @@
 """The tenant's invitation policies and landing pages."""
 
 from http import HTTPStatus
-from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from invitations.access import Viewer, require
-from invitations.errors import FieldError
-from invitations.forms import LandingPageForm, PolicyForm, say
+from invitations.forms.refusals import answered
+from invitations.forms.settings import LandingPageForm, PolicyForm
 from invitations.models import LandingPage, TenantPolicy
 from invitations.permissions import Permission
 from invitations.services import settings as services
+from invitations.views.looking_up import row_or_404
 
 
 def _remove(viewer: Viewer, asked: str) -> None:
-    try:
-        page = LandingPage.objects.filter(pk=UUID(asked)).first()
-    except ValueError as error:
-        raise Http404 from error
-    if page is None:
-        raise Http404
+    page = row_or_404(LandingPage.objects.all(), asked)
     services.remove_landing_page(page, by=viewer.entry)
 
 
 def _save(form: PolicyForm, viewer: Viewer) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        services.change_policy(**form.asked(), by=viewer.entry)
-    except FieldError as error:
-        say(form, error)
-        return False
-    return True
+    return answered(form, lambda: services.change_policy(**form.asked(), by=viewer.entry))
 
 
 def _add(form: LandingPageForm, viewer: Viewer) -> bool:
-    if not form.is_valid():
-        return False
-    try:
-        services.add_landing_page(**form.cleaned_data, by=viewer.entry)
-    except FieldError as error:
-        say(form, error)
-        return False
-    return True
+    return answered(form, lambda: services.add_landing_page(**form.cleaned_data, by=viewer.entry))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

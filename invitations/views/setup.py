@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods
 
 from invitations import redemption, tickets
 from invitations.errors import FieldError
-from invitations.forms import SetupForm, say
+from invitations.forms.refusals import say
+from invitations.forms.settings import SetupForm
 from invitations.services.organization import create_organization
 from tenants import first_link, limits, schema
 from tenants.addresses import AddressError

@@ -25,7 +25,9 @@ from invitations.errors import (
     SharingNotAllowedError,
     TransitionError,
 )
-from invitations.forms import AddressForm, ShareForm, say, words_for
+from invitations.forms.inviting import ShareForm
+from invitations.forms.people import AddressForm
+from invitations.forms.refusals import say, words_for
 from invitations.models import DirectoryEntry, TenantPolicy
 from invitations.models.assignment import apps_of_group, people_of_app, people_of_group
 from invitations.rows import GuestRow

@@ -18,13 +18,14 @@ from invitations.models import (
     WhoMayEnter,
 )
 from invitations.services import apps as services
+from invitations.services import groups
 from invitations.services.invite import invite_guest
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import CALLBACK, GOODBYE, make_app
 from tests.conftest import Place
-from tests.consent.test_portal_apps import insider, png, text
+from tests.portal import insider, png, text
 from tests.rows import checksum
 
 At = Callable[..., Place]
@@ -97,7 +98,7 @@ def test_replaying_the_log_gives_the_apps_and_groups(
     with schema.in_tenant(contoso):
         client = register(name="Drawings", home_url="https://d.example/", description="Plans")
         other = register(name="Ledger").app
-        group = services.add_group(name="Builders", description="Who builds", by=None)
+        group = groups.add_group(name="Builders", description="Who builds", by=None)
         changed = Registration(
             client_type=ClientType.PUBLIC,
             redirect_uris=(f"{CALLBACK}/2",),
@@ -114,7 +115,7 @@ def test_replaying_the_log_gives_the_apps_and_groups(
             ),
             lambda: services.set_logo(client.app, upload=png(), by=None),
             lambda: services.set_logo(other, upload=None, by=None),
-            lambda: services.change_group(group, name="Roofers", by=None),
+            lambda: groups.change_group(group, name="Roofers", by=None),
             *(
                 lambda thing=thing: add_owner(thing, owner=owner, by=None)
                 for thing in (client.app, other, group)
@@ -127,7 +128,7 @@ def test_replaying_the_log_gives_the_apps_and_groups(
             for key, told in state().items()
         }
         services.remove_app(client.app, by=None)
-        services.remove_group(group, by=None)
+        groups.remove_group(group, by=None)
         assert set(replay()) == set(state()) == {str(other.pk)}
     assert checksum(fabrikam) == before
 
@@ -141,10 +142,10 @@ def test_the_log_names_what_is_gone(
     with schema.in_tenant(contoso):
         admin = DirectoryEntry.objects.get(address=alice.email)
         if name == "Builders":
-            group = services.add_group(name=name, by=admin)
-            services.add_to_group(group, entry=guest, by=admin)
+            group = groups.add_group(name=name, by=admin)
+            groups.add_to_group(group, entry=guest, by=admin)
             add_owner(group, owner=guest, by=admin)
-            services.remove_group(group, by=admin)
+            groups.remove_group(group, by=admin)
         else:
             client = register(name=name)
             clients.add_secret(client, by=admin)
@@ -167,9 +168,9 @@ def test_the_log_calls_apps_and_groups_by_name(
     app = make_app(contoso, name="Drawings").client.app
     with schema.in_tenant(contoso):
         admin = DirectoryEntry.objects.get(address=alice.email)
-        group = services.add_group(name="Builders", by=None)
+        group = groups.add_group(name="Builders", by=None)
         services.assign(app, to=group, by=None)
-        services.change_group(group, name="Roofers", by=None)
+        groups.change_group(group, name="Roofers", by=None)
         for number in range(5):
             invite_guest(
                 email=f"p{number}@northwind.example", invited_by=admin, apps=[app], groups=[group]

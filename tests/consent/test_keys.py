@@ -21,8 +21,8 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import make_app
 from tests.conftest import Place, Race
-from tests.consent.test_portal_apps import insider
-from tests.consent.test_races import together
+from tests.portal import insider
+from tests.races import together
 from tests.rows import checksum, dump
 
 At = Callable[..., Place]

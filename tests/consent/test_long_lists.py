@@ -21,21 +21,16 @@ from invitations.models import (
     WhoMayEnter,
 )
 from invitations.services import apps as services
-from invitations.services import directory
+from invitations.services import directory, groups
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import App, make_app
 from tests.conftest import Place
-from tests.consent.test_portal_apps import insider, make_group, text
+from tests.portal import insider, make_group, text
 
 At = Callable[..., Place]
 PERSON = r"(p\d{3})@<wbr>"
-
-
-@pytest.fixture
-def rooms(contoso: Tenant) -> App:
-    return make_app(contoso)
 
 
 def walk(person: Place, url: str, pattern: str, part: str = "") -> Iterator[list[str]]:
@@ -249,7 +244,7 @@ def test_guests_with_many_apps_cost_what_guests_without_cost(
         with schema.in_tenant(contoso):
             services.assign(app, to=guest, by=None)
             services.assign(app, to=group, by=None)
-            services.add_to_group(group, entry=guest, by=None)
+            groups.add_to_group(group, entry=guest, by=None)
     assert cost() == before
     assert "App 11" in text(admin.get("invitations:guest", entry_id=guest.pk))
 

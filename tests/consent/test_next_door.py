@@ -10,13 +10,14 @@ import pytest
 
 from invitations.models import DirectoryEntry, Group
 from invitations.services import apps as services
+from invitations.services import groups
 from invitations.services.directory import delete_entry
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import GOODBYE, App, make_app
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider, make_group, png, text
+from tests.portal import insider, make_group, png, text
 from tests.rows import checksum
 
 At = Callable[..., Place]
@@ -42,7 +43,7 @@ def decoys(fabrikam: Tenant, gita: Account) -> Decoys:
     guest = insider(fabrikam, gita, kind="Guest")
     with schema.in_tenant(fabrikam):
         services.set_logo(app.client.app, upload=png(), by=None)
-        services.add_to_group(group, entry=guest, by=None)
+        groups.add_to_group(group, entry=guest, by=None)
         for thing in (app.client.app, group):
             add_owner(thing, owner=guest, by=None)
     return Decoys(app, group, guest)

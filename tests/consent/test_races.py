@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,56 +19,15 @@ from invitations.states import InvitationStatus
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
 from tenants import schema
-from tenants.errors import FoyerError
-from tenants.models import Account, Membership, OutgoingMail, Tenant
+from tenants.models import Account, Membership, OutgoingMail
 from tests.conftest import Invite, Race
+from tests.races import ROUNDS, race_of
 from tests.smtp import SmtpSink
-
-ROUNDS = 25
-
-
-def together(actions: list[Callable[[], None]]) -> None:
-    """Run every action in a thread and a connection of its own, at the same moment."""
-    barrier = threading.Barrier(len(actions))
-    failures: list[BaseException] = []
-
-    def run(action: Callable[[], None]) -> None:
-        try:
-            barrier.wait(10)
-            action()
-        # Told by the main thread, which alone can fail the test.
-        except BaseException as error:  # noqa: BLE001
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not failures, failures
-
-
-def attempt(tenant: Tenant, outcomes: dict[str, str], name: str, act: Callable[[], Any]) -> None:
-    """Do it in the tenant; what came of it under the name, refusals by their class."""
-    with schema.in_tenant(tenant):
-        try:
-            act()
-            outcomes[name] = "done"
-        except (FoyerError, DirectoryEntry.DoesNotExist) as error:
-            outcomes[name] = type(error).__name__
 
 
 def accept(invitation: Invitation, account: Account, proof: str = "", version: int = 0) -> Any:
     ticket = Ticket(invitation.pk, invitation.serial)
     return agree(ticket=ticket, account=account, shown_version=version, proof=proof)
-
-
-def race_of(race: Race, **acts: Callable[[], Any]) -> dict[str, str]:
-    outcomes: dict[str, str] = {}
-    together([partial(attempt, race.tenant, outcomes, name, act) for name, act in acts.items()])
-    return outcomes
 
 
 def test_of_two_accounts_at_once_one_redeems(race: Race) -> None:

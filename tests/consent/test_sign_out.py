@@ -18,12 +18,6 @@ from tests.conftest import Invite, Place
 At = Callable[..., Place]
 
 
-@pytest.fixture
-def rooms(contoso: Tenant) -> App:
-    """An app of Contoso's that everybody in the directory may enter."""
-    return make_app(contoso)
-
-
 def sign_out(app: App, person: Place, **asked: str) -> Any:
     return person.client.get(app.path("sign_out"), asked)
 

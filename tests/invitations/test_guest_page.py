@@ -20,7 +20,7 @@ from invitations.tickets import Ticket
 from tenants import schema
 from tenants.models import Account, Tenant, UserType
 from tests.conftest import Invite, Place, Race, add_second_factor, make_account
-from tests.consent.test_races import race_of
+from tests.races import race_of
 
 At = Callable[..., Place]
 GITA = "gita@northwind.example"

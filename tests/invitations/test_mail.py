@@ -253,7 +253,7 @@ def test_a_poisoned_row_is_set_aside_and_the_others_pass(invite: Invite, smtp: S
             raise ZeroDivisionError
         return real(invitation)
 
-    with patch("invitations.messages.redemption.link_for", side_effect=burn):
+    with patch("invitations.redemption.link_for", side_effect=burn):
         assert deliver_due_mail() == 5
         for _ in range(5):
             hurry()

@@ -10,12 +10,13 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from invitations.errors import OwnersError
 from invitations.models import DirectoryEntry, Group, SharedApp
-from invitations.services.apps import add_app, add_group, remove_app, remove_group, set_logo
+from invitations.services.apps import add_app, remove_app, set_logo
+from invitations.services.groups import add_group, remove_group
 from invitations.services.owners import MOST_OWNERS, add_owner, take_owner
 from tenants import schema
 from tests.conftest import Race
-from tests.consent.test_portal_apps import png
-from tests.consent.test_races import together
+from tests.portal import png
+from tests.races import together
 
 ROUNDS = 8
 

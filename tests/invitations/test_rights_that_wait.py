@@ -10,7 +10,7 @@ import pytest
 from invitations.errors import InvitingNotAllowedError
 from invitations.models import DirectoryEntry, Invitation, SharedApp, TenantPolicy
 from invitations.permissions import Role
-from invitations.services import apps
+from invitations.services import apps, groups
 from invitations.services.access import set_access
 from invitations.services.directory import convert
 from invitations.services.invite import invite_guest
@@ -21,7 +21,7 @@ from tenants import schema
 from tenants.models import Account, Tenant, UserType
 from tests.browserless import accept, to_review
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider
+from tests.portal import insider
 
 At = Callable[..., Place]
 MALLORY = "mallory@evil.example"
@@ -184,9 +184,9 @@ def give(
         if how == "set_access":
             set_access(entry=entry, apps=[mine, secret], groups=[], by=None)
         elif how == "group":
-            group = apps.add_group(name="Insiders", by=None)
+            group = groups.add_group(name="Insiders", by=None)
             apps.assign(secret, to=group, by=None)
-            apps.add_to_group(group, entry=entry, by=None)
+            groups.add_to_group(group, entry=entry, by=None)
 
 
 def test_a_reset_goes_only_where_the_tenant_invites(

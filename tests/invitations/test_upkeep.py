@@ -13,13 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from invitations.models import (
-    AuditAction,
-    AuditEvent,
-    DirectoryEntry,
-    Invitation,
-    TenantPolicy,
-)
+from invitations.models import AuditAction, AuditEvent, DirectoryEntry, Invitation, TenantPolicy
 from invitations.services import directory, upkeep
 from invitations.services.manage import resend_invitation
 from invitations.services.unwanted import decline_invitation
@@ -31,7 +25,7 @@ from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant
 from tenants.services import NO_ADDRESS, keep_public_clean, resume_tenant, suspend_tenant
 from tests.browserless import accept, open_link, to_review
 from tests.conftest import ROOMS, Invite, Place, Race
-from tests.consent.test_races import together
+from tests.races import together
 from tests.rows import checksum, dump
 from tests.smtp import SmtpSink
 

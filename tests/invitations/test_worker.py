@@ -18,6 +18,7 @@ from invitations.models import (
 )
 from invitations.permissions import WhoMayInvite
 from invitations.services import apps as services
+from invitations.services import groups
 from invitations.services.directory import block_sign_in, delete_entry, unblock_sign_in
 from invitations.services.manage import resend_invitation, revoke_invitation
 from invitations.services.owners import add_owner, take_owner
@@ -25,7 +26,7 @@ from tenants import schema
 from tenants.models import Account, MailKind, OutgoingMail, Tenant
 from tests.apps import App, make_app
 from tests.conftest import Invite, Place
-from tests.consent.test_portal_apps import insider, make_group, text
+from tests.portal import insider, make_group, text
 from tests.rows import checksum
 
 At = Callable[..., Place]
@@ -305,7 +306,7 @@ def test_ending_takes_ones_own_apps_from_a_guest_who_is_in(
             account=gita, external_user_state="Accepted"
         )
         services.assign(other.client.app, to=guest, by=None)
-        services.add_to_group(group, entry=guest, by=None)
+        groups.add_to_group(group, entry=guest, by=None)
     page = text(person.get("invitations:share_end", entry_id=guest.pk))
     assert "only an administrator can remove them" in page
     assert person.post("invitations:share_end", entry_id=guest.pk).status_code == 302
@@ -436,7 +437,7 @@ def test_guests_are_counted_who_are_there_however_they_came(
         for entry in (direct, both, gone, mara):
             services.assign(app, to=entry, by=None)
         for entry in (both, inside, gone_too, mara):
-            services.add_to_group(group, entry=entry, by=None)
+            groups.add_to_group(group, entry=entry, by=None)
         for entry in (gone, gone_too):
             delete_entry(entry=entry, by=None)
     page = text(at(sam).get("invitations:share"))
@@ -462,7 +463,7 @@ def test_the_list_says_what_one_gave_and_nothing_of_others(
         for app in (drawings.client.app, secret.client.app):
             services.assign(app, to=guest, by=None)
         services.assign(secret.client.app, to=group, by=None)
-        services.add_to_group(group, entry=guest, by=None)
+        groups.add_to_group(group, entry=guest, by=None)
     page = text(at(sam).get("invitations:share"))
     assert '<span class="sub">Drawings, Roofers</span>' in page
     assert "Group · gives Secret · 1 guest now" in page

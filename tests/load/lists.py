@@ -29,7 +29,7 @@ from tenants import schema
 from tenants.models import Account, Tenant
 from tests.apps import App, make_app
 from tests.conftest import Place
-from tests.consent.test_portal_apps import make_group
+from tests.portal import make_group
 
 ROUNDS = 20
 MANY, FEW = 100_000, 100

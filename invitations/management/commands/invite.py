@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from invitations import redemption
 from invitations.errors import FieldError, GuestAlreadyAcceptedError, GuestAlreadyInvitedError
-from invitations.forms import words_for
+from invitations.forms.refusals import words_for
 from invitations.services.invite import invite_guest
 from tenants import schema
 from tenants.models import Tenant, TenantStatus

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from invitations.auditlog import Verdict, verify
+from invitations.auditlog.verification import Verdict, verify
 from tenants import schema
 from tenants.models import Tenant
 
