@@ -233,8 +233,12 @@ class Provider(AuthorizationServer):
         expires_in: int | None = None,  # noqa: ARG002  # Authlib names it
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
-        """What the answer holds; `user` is the authorization the tokens come of."""
-        authorization, scope = user, scope or ""
+        """What the answer holds; `user` is the authorization the tokens come of.
+
+        Authlib hands over a service's and a refresh's scope as it was sent: whatever an app may
+        write there, nothing is signed or kept but what we know.
+        """
+        authorization, scope = user, client.get_allowed_scope(scope) or ""
         given: dict[str, Any] = {
             "token_type": BEARER,
             "access_token": tokens.new_access_token(

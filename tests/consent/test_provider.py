@@ -588,6 +588,40 @@ def test_a_refresh_narrows_and_never_widens(rooms: App, at: At, alice: Account) 
     refused(answer, "invalid_scope")
 
 
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("openid openid", "openid"),
+        ("openid " * 60, "openid"),
+        ("email  openid", "openid email"),
+        ("openid\u2003email", "openid email"),
+    ],
+)
+def test_a_refresh_grants_each_scope_once(
+    rooms: App, at: At, alice: Account, asked: str, granted: str
+) -> None:
+    """RFC 6749, 3.3: in whatever way the app writes it down."""
+    token = rooms.tokens(at(alice))["refresh_token"]
+    answer = rooms.post("token", grant_type="refresh_token", refresh_token=token, scope=asked)
+    assert (answer.status_code, answer.json()["scope"]) == (200, granted)
+
+
+@pytest.mark.parametrize(
+    "asked", ["admin", "openid", "https://foyer.example/.default", "x " * 150, "a\0b", 'é"']
+)
+def test_a_service_is_not_signed_what_it_asks_for(contoso: Tenant, asked: str) -> None:
+    """RFC 6749, 3.3: scopes nobody gave it are ignored, and the answer says so; a JWT must not
+    vouch for words of the app's own."""
+    service = make_app(
+        contoso, client_type=ClientType.SERVICE, access_token_format=AccessTokenFormat.JWT
+    )
+    answer = service.post("token", grant_type="client_credentials", scope=asked)
+    assert (answer.status_code, answer.json()["scope"]) == (200, "")
+    token = answer.json()["access_token"]
+    assert payload_of(token)["scope"] == ""
+    assert service.post("introspect", token=token).json()["scope"] == ""
+
+
 def test_revoking(rooms: App, at: At, alice: Account) -> None:
     """RFC 7009: an access token alone; a refresh token with its family; nonsense is 200 too."""
     given = rooms.tokens(at(alice))
