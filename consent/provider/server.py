@@ -137,7 +137,17 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 
 
-class Revocation(RevocationEndpoint):
+class AnyHint:
+    """Of the two endpoints that look a token up: the hint makes no difference, so one that we do
+    not know is no error (RFC 7009, 2.2; RFC 7662, 2.1)."""
+
+    @staticmethod
+    def check_params(request: Any, _client: Client) -> None:
+        if not request.form.get("token"):
+            raise InvalidRequestError("Missing 'token' in request.")
+
+
+class Revocation(AnyHint, RevocationEndpoint):
     """RFC 7009."""
 
     CLIENT_AUTH_METHODS = list(AUTH_METHODS)
@@ -152,7 +162,7 @@ class Revocation(RevocationEndpoint):
         tokens.revoke(token)
 
 
-class Introspection(IntrospectionEndpoint):
+class Introspection(AnyHint, IntrospectionEndpoint):
     """RFC 7662; of another app's token it says what it says of nonsense (O05)."""
 
     CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
@@ -206,11 +216,20 @@ class Provider(AuthorizationServer):
         return OwnRequest(request)
 
     def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
-        """Authlib fails over headers that are no base64, or no text."""
+        """In one way, of one app (RFC 6749, 2.3): Authlib would try the next way after a wrong
+        header. It also fails over headers that are no base64, or no text."""
+        named = request.form.get("client_id")
+        if request.headers.get("Authorization", "").partition(" ")[0].lower() == "basic":
+            if request.form.get("client_secret"):
+                raise InvalidRequestError("A client authenticates in one way at a time.")
+            methods = ["client_secret_basic"]
         try:
-            return super().authenticate_client(request, methods, endpoint)
+            client = super().authenticate_client(request, methods, endpoint)
         except (InvalidClientError, ValueError) as error:
             raise ClientRefusedError from error
+        if named and named != client.client_id:
+            raise InvalidRequestError("Two clients are named.")
+        return client
 
     def get_authorization_grant(self, request: Any) -> Any:
         try:

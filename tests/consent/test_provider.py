@@ -365,6 +365,32 @@ def test_an_app_shows_its_secret_in_header_or_body(rooms: App, at: At, alice: Ac
     assert good.status_code == 200
 
 
+def test_an_app_authenticates_in_one_way(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """RFC 6749, 2.3 and 5.2: a wrong header is not made good by the body, not by a client without
+    a secret either; and nobody shows two secrets, or is two apps."""
+    public = make_app(contoso, name="Public", client_type=ClientType.PUBLIC)
+    twin = make_app(contoso, name="Twin")
+    path, wrong, right = rooms.path("token"), basic(rooms, "wrong"), basic(rooms, rooms.secret)
+
+    def answer(app: App, header: dict[str, str], **more: str) -> Any:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": app.code(at(alice)),
+            "redirect_uri": CALLBACK,
+            "code_verifier": app.verifier,
+        }
+        return app.browser.post(path, fields | more, headers=header)
+
+    refused(answer(public, wrong, client_id=public.client_id), "invalid_client")
+    both = {"client_id": rooms.client_id, "client_secret": rooms.secret}
+    refused(answer(rooms, wrong, **both), "invalid_request")
+    refused(answer(rooms, right, **both), "invalid_request")
+    refused(answer(rooms, right, client_id=twin.client_id), "invalid_request")
+    assert answer(rooms, right, client_id=rooms.client_id).status_code == 200
+
+
 @pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect"])
 @pytest.mark.parametrize(
     "header",
@@ -634,6 +660,20 @@ def test_revoking(rooms: App, at: At, alice: Account) -> None:
     assert rooms.is_alive(second) == [False] * 4
     assert rooms.post("revoke", token="nonsense").status_code == 200
     refused(rooms.post("revoke"), "invalid_request")
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "id_token", "nonsense"])
+def test_a_wrong_hint_about_a_token_makes_no_difference(
+    rooms: App, at: At, alice: Account, hint: str
+) -> None:
+    """RFC 7009, 2.2; RFC 7662, 2.1."""
+    given = rooms.tokens(at(alice))["access_token"]
+    asked = {"token": given, "token_type_hint": hint}
+    assert rooms.post("introspect", **asked).json()["active"] is True
+    assert rooms.post("revoke", **asked).status_code == 200
+    assert rooms.userinfo(given).status_code == 401
+    for endpoint in ("introspect", "revoke"):
+        refused(rooms.post(endpoint, token=""), "invalid_request")
 
 
 # --- O05: one organization's, one app's ----------------------------------------------------------
