@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc7636 import CodeChallenge
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from consent.provider import claims
 from tenants import schema
@@ -44,7 +45,13 @@ class RequestUriNotSupportedError(OAuth2Error):
 
 
 class OwnPayload(DjangoOAuth2Payload):
-    """Words that Authlib repeats in its errors, where it fails over odd characters."""
+    """Of a form that was posted only its body counts. Words that Authlib repeats in its errors,
+    where it fails over odd characters, are made plain."""
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        said: Any = self._request.POST if self._request.method == "POST" else self._request.GET
+        return dict(said.items())
 
     @property
     def response_type(self) -> str:

@@ -365,6 +365,49 @@ def test_an_app_shows_its_secret_in_header_or_body(rooms: App, at: At, alice: Ac
     assert good.status_code == 200
 
 
+def test_what_is_not_ours_in_the_address_is_ignored(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6749, 3.2: Microsoft's libraries number every call there; and the body alone counts."""
+    fields = {
+        "grant_type": "authorization_code",
+        "code": rooms.code(at(alice)),
+        "redirect_uri": CALLBACK,
+        "code_verifier": rooms.verifier,
+        "client_id": rooms.client_id,
+        "client_secret": rooms.secret,
+    }
+    path = rooms.path("token")
+    refused(rooms.browser.post(f"{path}?code_verifier=x", fields), "invalid_request")
+    assert rooms.browser.post(f"{path}?client-request-id=7", fields).status_code == 200
+    for endpoint in ("revoke", "introspect"):
+        path = rooms.path(endpoint)
+        twice = {"client_id": rooms.client_id, "token": ["x", "y"]}
+        refused(rooms.browser.post(path, twice), "invalid_request")
+        refused(rooms.browser.post(f"{path}?token=x", fields), "invalid_request")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect"])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"{}", "multipart/form-data"),
+        (b"token=x", "application/x-www-form-urlencoded; charset=utf-16"),
+        (b"token=" + b"x" * 300_000, "application/x-www-form-urlencoded"),
+        (
+            b"&".join(b"%d=x" % number for number in range(1500)),
+            "application/x-www-form-urlencoded",
+        ),
+    ],
+    ids=["no form", "no utf-8", "large", "many"],
+)
+def test_what_cannot_be_read_is_told_in_json(
+    rooms: App, endpoint: str, body: bytes, content_type: str
+) -> None:
+    """RFC 6749, 5.2."""
+    answer = rooms.browser.post(rooms.path(endpoint), body, content_type=content_type)
+    refused(answer, "invalid_request")
+    assert answer.has_header("Access-Control-Allow-Origin") == (endpoint != "introspect")
+
+
 def test_an_app_authenticates_in_one_way(
     rooms: App, at: At, alice: Account, contoso: Tenant
 ) -> None:
@@ -441,6 +484,20 @@ def test_userinfo_is_for_who_asked_for_openid(rooms: App, at: At, alice: Account
     answer = rooms.userinfo(narrow["access_token"])
     assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
     assert 'scope="openid"' in answer["WWW-Authenticate"]
+
+
+def test_a_challenge_says_whose_it_is(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6750, 2 and 3: always with a realm, with an error only for a token; one token, one way."""
+    path, given = rooms.path("userinfo"), rooms.tokens(at(alice))["access_token"]
+    answer = rooms.browser.get(path)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, f'Bearer realm="{ISSUER}"')
+    answer = rooms.userinfo("nonsense")
+    told = f'Bearer realm="{ISSUER}", error="invalid_token"'
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, told)
+    header = {"Authorization": f"Bearer {given}"}
+    refused(rooms.browser.post(path, {"access_token": given}, headers=header), "invalid_request")
+    refused(rooms.browser.post(path, {"access_token": [given, given]}), "invalid_request")
+    assert rooms.browser.post(path, {"access_token": given}).json()["email"]
 
 
 def test_asking_without_wanting_makes_no_code(rooms: App, at: At, alice: Account) -> None:
@@ -749,6 +806,8 @@ def test_apps_in_the_browser_may_ask(rooms: App, name: str) -> None:
     assert answer.status_code == 204
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer
+    # Without it a script cannot read why it was refused.
+    assert "www-authenticate" in answer["Access-Control-Expose-Headers"]
 
 
 def test_a_public_client_has_no_secret(contoso: Tenant, at: At, alice: Account) -> None:
