@@ -21,7 +21,7 @@ from tenants import schema
 LONGEST_NONCE = 500
 # A SHA-256 in base64url (RFC 7636, 4.2).
 CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
-SECONDS = re.compile(r"[0-9]{1,9}")
+SECONDS = re.compile(r"[0-9]{1,15}")
 WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
 
 
@@ -42,6 +42,18 @@ class RequestNotSupportedError(OAuth2Error):
 
 class RequestUriNotSupportedError(OAuth2Error):
     error = "request_uri_not_supported"
+
+
+class RegistrationNotSupportedError(OAuth2Error):
+    error = "registration_not_supported"
+
+
+# What we do not do, and how an app is told (Core, 3.1.2.6).
+NOT_SUPPORTED: dict[str, type[OAuth2Error]] = {
+    "request": RequestNotSupportedError,
+    "request_uri": RequestUriNotSupportedError,
+    "registration": RegistrationNotSupportedError,
+}
 
 
 class OwnPayload(DjangoOAuth2Payload):
@@ -97,15 +109,15 @@ def _check_openid(grant: Any, _redirect_uri: str) -> None:
     """What OpenID Connect asks of a request beyond OAuth, once it may be answered at the app."""
     payload = grant.request.payload
     data = payload.data
-    if "request" in data:
-        raise RequestNotSupportedError
-    if "request_uri" in data:
-        raise RequestUriNotSupportedError
+    # A parameter without a value counts as left out (RFC 6749, 3.1).
+    for name, refusal in NOT_SUPPORTED.items():
+        if data.get(name):
+            raise refusal
     if any(len(values) > 1 for values in payload.datalist.values()):
         raise InvalidRequestError("A parameter came twice.")
     if "openid" not in (payload.scope or "").split():
         raise InvalidScopeError("The scope must contain 'openid'.")
-    if data.get("response_mode", "query") != "query":
+    if (data.get("response_mode") or "query") != "query":
         raise InvalidRequestError("Only response_mode=query is supported.")
     if len(data.get("nonce", "")) > LONGEST_NONCE or "\0" in data.get("nonce", ""):
         raise InvalidRequestError("'nonce' cannot be used.")

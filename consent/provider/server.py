@@ -1,10 +1,10 @@
 """Authlib's authorization server with our storage, our gate and no way around PKCE."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from authlib.common.urls import add_params_to_uri
 from authlib.integrations.django_oauth2.authorization_server import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
@@ -23,6 +23,7 @@ from consent.models import OFFLINE, Authorization, OAuthClient, Token
 from consent.provider import claims, tokens
 from consent.provider.checks import S256, ClientRefusedError, OpenIDConnect, OwnRequest
 from consent.provider.client import Client, find_client
+from consent.uris import with_params
 from tenants import schema
 from tenants.accounts import proofs, session_row_of
 from tenants.models import Account
@@ -70,6 +71,14 @@ class CodeGrant(grants.AuthorizationCodeGrant):
             raise InvalidRequestError("This redirect_uri is not registered.")
         return uri
 
+    @staticmethod
+    def validate_no_multiple_request_parameter(request: Any) -> None:
+        """Only what says where an answer goes is asked here; about the rest, which
+        `OpenIDConnect` asks, the app is told."""
+        for name in ("client_id", "redirect_uri"):
+            if len(request.payload.datalist[name]) > 1:
+                raise InvalidRequestError(f"Multiple '{name}' in request.")
+
     def validate_authorization_request(self) -> str:
         # Authlib asks twice; the answer costs a statement.
         if self._checked is None:
@@ -77,8 +86,11 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         return self._checked
 
     def create_authorization_response(self, redirect_uri: str, grant_user: Any) -> Any:
-        status, body, headers = super().create_authorization_response(redirect_uri, grant_user)
-        return status, body, [(name, _with_issuer(value)) for name, value in headers]
+        request: Any = self.request
+        request.user, code = grant_user, self.generate_authorization_code()
+        self.save_authorization_code(code, request)
+        path = answer_at(redirect_uri, {"code": code}, state=request.payload.state)
+        return 302, "", [("Location", path)]
 
     def generate_authorization_code(self) -> str:
         return tokens.random_token()
@@ -191,9 +203,10 @@ class Introspection(AnyHint, IntrospectionEndpoint):
         }
 
 
-def _with_issuer(uri: str) -> str:
-    """RFC 9207: every answer says which provider it comes from."""
-    return str(add_params_to_uri(uri, [("iss", claims.issuer())]))
+def answer_at(redirect_uri: str, told: Mapping[str, str], *, state: str | None) -> str:
+    """The app's address with an answer, which says which provider it comes from (RFC 9207)."""
+    stated = {"state": state} if state else {}
+    return with_params(redirect_uri, {**told, **stated, "iss": claims.issuer()})
 
 
 class Provider(AuthorizationServer):
@@ -296,4 +309,4 @@ class Provider(AuthorizationServer):
         redirect_uri = getattr(error, "redirect_uri", None)
         if not redirect_uri:
             return ""
-        return _with_issuer(str(add_params_to_uri(redirect_uri, error.get_body())))
+        return answer_at(redirect_uri, dict(error.get_body()), state=error.state)

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from consent.models import ConsentRecord
 from consent.provider import claims
-from consent.provider.server import Provider, proofs_of
+from consent.provider.server import Provider, answer_at, proofs_of
 from consent.views.after import MARK, Destination, asked_of, done_about, with_mark
 from invitations import redemption
 from invitations.errors import TicketInvalidError
@@ -54,10 +53,8 @@ class Attempt:
 
     def refuse(self, error: str) -> HttpResponse:
         """Back to the app, which asked for an answer without a page (O08)."""
-        told = [("error", error), ("iss", claims.issuer())]
-        if self.data.get("state"):
-            told.append(("state", self.data["state"]))
-        return HttpResponseRedirect(add_params_to_uri(self.data["redirect_uri"], told))
+        uri, state = self.data["redirect_uri"], self.data.get("state")
+        return HttpResponseRedirect(answer_at(uri, {"error": error}, state=state))
 
     def _or_silently(self, error: str, path: str) -> HttpResponse:
         return self.refuse(error) if self.is_silent else redirect(path)

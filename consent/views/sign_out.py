@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from authlib.common.urls import add_params_to_uri
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -15,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from consent.models import OAuthClient
 from consent.provider import claims
+from consent.uris import with_params
 from consent.views.after import Destination, ends_at
 from tenants import schema
 from tenants.adapters import account_of
@@ -51,7 +51,7 @@ def _asked(data: Any) -> Asked:
     if client is None or uri not in client.sign_out_uris:
         return Asked(client)
     state = data.get("state", "")
-    return Asked(client, str(add_params_to_uri(uri, [("state", state)])) if state else uri)
+    return Asked(client, with_params(uri, {"state": state}) if state else uri)
 
 
 def _leave(request: HttpRequest, uri: str) -> HttpResponse:
