@@ -27,6 +27,9 @@ from tenants.adapters import account_of
 from tenants.models import Account
 from tenants.repeating import repeated
 
+# Whoever signs in on the way has chosen by that.
+ANYBODY = "*"
+
 
 class Attempt:
     """One valid request to sign in at an app, up to its answer."""
@@ -76,14 +79,22 @@ class Attempt:
         path = f"{schema.public_path('account_reauthenticate')}?{query}"
         return self._or_silently("login_required", path)
 
-    def choose_account(self, account: Account) -> HttpResponse:
+    def sign_in(self) -> HttpResponse:
+        return self._or_silently("login_required", self._anew().by_way_of("consent:enter"))
+
+    def _anew(self) -> Destination:
+        """Here again as somebody who signed in meanwhile: proved and chosen by that."""
+        return self.here(login=time.time() - 1, account=ANYBODY)
+
+    def choose_account(self, account: Account, *, goes_on: bool) -> HttpResponse:
         onward = self.here(account=str(account.pk))
         context = {
             "organization_name": schema.current_tenant().name,
             "person": account,
             "app": self.client.row.app,
             "onward": onward.path,
-            "other": self.here(account="").by_way_of("consent:enter"),
+            "goes_on": goes_on,
+            "other": self._anew().by_way_of("consent:enter"),
         }
         return render(self.request, "consent/select_account.html", context)
 
@@ -99,14 +110,23 @@ class Attempt:
             return self.refuse("access_denied")
         return self.refuse("consent_required")
 
-    def chooses_account(self, account: Account) -> bool:
-        """Whether it is still open as whom the person goes on: the app asks, or expects another."""
-        if self.done.get("account") == str(account.pk):
-            return False
+    def expects_another(self) -> bool:
+        """Whether the app names somebody else than who is here (`id_token_hint`)."""
         hint = self.data.get("id_token_hint", "")
         expected = claims.hinted(hint).get("sub") if hint else None
-        here = (self.client.standing or {}).get("id")
-        return "select_account" in self.prompts or expected not in (None, here)
+        return expected not in (None, (self.client.standing or {}).get("id"))
+
+    def another(self, account: Account) -> HttpResponse:
+        """Never an answer about somebody else than the app named (Core, 3.1.2.2): the one it named
+        signs in, or it is told that nobody did."""
+        if self.is_silent or self.done.get("account") == str(account.pk):
+            return self.refuse("login_required")
+        return self.choose_account(account, goes_on=False)
+
+    def chooses_account(self, account: Account) -> bool:
+        """Whether it is still open as whom the person goes on."""
+        is_chosen = self.done.get("account") in (str(account.pk), ANYBODY)
+        return "select_account" in self.prompts and not is_chosen
 
     def consents_anew(self, newest: str) -> bool:
         """Whether the app's wish to have Review permissions shown is still open: nothing was
@@ -118,13 +138,13 @@ class Attempt:
         if "declined" in self.done:
             return self.refuse("access_denied")
         if account is None:
-            return self._or_silently(
-                "login_required", self.here(login=time.time() - 1).by_way_of("consent:enter")
-            )
+            return self.sign_in()
+        if self.expects_another():
+            return self.another(account)
+        if self.chooses_account(account):
+            return self.choose_account(account, goes_on=True)
         if self.must_prove(account):
             return self.prove()
-        if self.chooses_account(account):
-            return self.refuse("login_required") if self.is_silent else self.choose_account(account)
         standing = self.client.standing
         if standing is None or not standing["enabled"]:
             return self.outside(account)

@@ -897,19 +897,36 @@ def test_an_app_can_ask_for_a_fresh_proof(rooms: App, at: At, alice: Account) ->
             assert claims["auth_time"] >= int(time.time()) - 60
 
 
+def signed_in(person: Place, account: Account) -> None:
+    """As after the sign-in page."""
+    person.client.force_login(account, "allauth.account.auth_backends.AuthenticationBackend")
+    prove_again(person)
+
+
 def test_an_app_can_name_whom_it_expects(
     rooms: App, at: At, alice: Account, gita: Account, invite: Invite
 ) -> None:
-    """Core, 3.1.2.1: `id_token_hint`; another person is offered the choice, or `login_required`."""
+    """Core, 3.1.2.1 and 3.1.2.2: `id_token_hint`; another person may sign in as who is expected,
+    and is never answered about: `login_required`."""
     person, guest = at(alice), at(gita)
     accept(guest, to_review(guest, invite()))
     hint = rooms.tokens(person)["id_token"]
     assert "code" in answer_of(rooms.authorize(person, id_token_hint=hint, prompt="none"))
     told = answer_of(rooms.authorize(guest, id_token_hint=hint, prompt="none"))
     assert told["error"] == "login_required"
-    page = rooms.authorize(guest, id_token_hint=hint)
+    page = rooms.authorize(guest, id_token_hint=hint, prompt="login")
     assert "Choose an account" in page.content.decode()
-    assert "code" in answer_of(onward(guest, guest.client.get(page.context["onward"])))
+    # Who is here is named, and is no way on.
+    assert "btn-big" not in page.content.decode()
+    told = answer_of(guest.client.get(page.context["onward"]))
+    assert (told["error"], told["state"], told["iss"]) == ("login_required", "st4te", ISSUER)
+    guest.client.post("/accounts/logout/", {"next": page.context["other"]})
+    signed_in(guest, alice)
+    told = answer_of(onward(guest, guest.client.get(page.context["other"])))
+    assert (
+        payload_of(rooms.redeem(told["code"]).json()["id_token"])["sub"] == payload_of(hint)["sub"]
+    )
+    signed_in(guest, gita)
     for nonsense in ("a.b.c", hint[:-4] + "AAAA", "\0"):
         told = answer_of(rooms.authorize(guest, id_token_hint=nonsense, prompt="none"))
         assert "code" in told
@@ -968,6 +985,26 @@ def test_a_choice_of_accounts(rooms: App, at: At, alice: Account) -> None:
     assert "alice@" in page.content.decode()
     told = answer_of(onward(person, person.client.get(page.context["onward"])))
     assert "code" in told
+
+
+@pytest.mark.parametrize("prompt", ["select_account", "login select_account"])
+def test_who_signs_in_on_the_way_has_chosen(
+    rooms: App, at: At, alice: Account, gita: Account, invite: Invite, prompt: str
+) -> None:
+    """Core, 3.1.2.1: no second question, whether nobody was there or another account was."""
+    stranger = at()
+    page = onward(stranger, rooms.authorize(stranger, prompt=prompt))
+    assert page.status_code == 200
+    back = f"{page.request['PATH_INFO']}?{page.request['QUERY_STRING']}"
+    signed_in(stranger, alice)
+    assert "code" in answer_of(onward(stranger, stranger.client.get(back)))
+    guest = at(gita)
+    accept(guest, to_review(guest, invite()))
+    with later(minutes=5):
+        page = rooms.authorize(guest, prompt=prompt)
+        assert "Choose an account" in page.content.decode()
+        signed_in(guest, alice)
+        assert "code" in answer_of(onward(guest, guest.client.get(page.context["other"])))
 
 
 # --- What it costs -------------------------------------------------------------------------------
