@@ -7,10 +7,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from authlib.oauth2 import OAuth2Error
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -18,6 +16,7 @@ from consent.models import ConsentRecord
 from consent.provider import claims
 from consent.provider.server import Provider, answer_at, proofs_of
 from consent.views.after import MARK, Destination, asked_of, done_about, with_mark
+from consent.views.wishes import remember_wish, speak_as_wished
 from invitations import redemption
 from invitations.errors import TicketInvalidError
 from invitations.models import WhoMayEnter
@@ -197,27 +196,6 @@ def _refused(request: HttpRequest, provider: Provider, error: OAuth2Error) -> Ht
     return render(request, "consent/bad_sign_in.html", context, status=HTTPStatus.BAD_REQUEST)
 
 
-def _wished_language(request: HttpRequest, ui_locales: str) -> str:
-    """The first of the app's wishes that we speak; empty when the person chose one already."""
-    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
-        return ""
-    wishes = (tag.partition("-")[0].lower() for tag in ui_locales.split())
-    return next((wish for wish in wishes if wish in dict(settings.LANGUAGES)), "")
-
-
-def _remember_language(response: HttpResponse, language: str) -> HttpResponse:
-    """For the pages that follow on the way to the app."""
-    cookie: dict[str, Any] = {
-        "max_age": settings.LANGUAGE_COOKIE_AGE,
-        "path": settings.LANGUAGE_COOKIE_PATH,
-        "secure": settings.LANGUAGE_COOKIE_SECURE,
-        "httponly": settings.LANGUAGE_COOKIE_HTTPONLY,
-        "samesite": settings.LANGUAGE_COOKIE_SAMESITE,
-    }
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, **cookie)
-    return response
-
-
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 @repeated
@@ -234,8 +212,5 @@ def authorize(request: HttpRequest) -> HttpResponse:
     except OAuth2Error as error:
         return _refused(request, provider, error)
     attempt = Attempt(request, provider, grant)
-    language = _wished_language(request, attempt.data.get("ui_locales", ""))
-    if not language:
-        return attempt.answer(account)
-    translation.activate(language)
-    return _remember_language(attempt.answer(account), language)
+    language = speak_as_wished(request, attempt.data.get("ui_locales", ""))
+    return remember_wish(attempt.answer(account), language)

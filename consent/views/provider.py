@@ -5,6 +5,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -92,7 +93,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
             "authorization_response_iss_parameter_supported": True,
             "prompt_values_supported": ["none", "login", "select_account", "consent"],
             "acr_values_supported": [claims.MULTI_FACTOR],
-            "ui_locales_supported": ["en", "nl"],
+            "ui_locales_supported": list(dict(settings.LANGUAGES)),
             "claims_supported": [
                 *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "tid"),
                 *("oid", "name", "email", "email_verified", "preferred_username", "locale"),

@@ -16,6 +16,7 @@ from consent.models import OAuthClient
 from consent.provider import claims
 from consent.uris import with_params
 from consent.views.after import Destination, ends_at
+from consent.views.wishes import remember_wish, speak_as_wished
 from tenants import schema
 from tenants.adapters import account_of
 
@@ -69,8 +70,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         # An app may post (RP-Initiated Logout, 2), without our cookie; asked once more, with it.
         path = f"{request.path}?{request.POST.urlencode()}"
         return HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
-    response: HttpResponse = _ask_or_leave(request)
-    return response
+    language = speak_as_wished(request, request.GET.get("ui_locales", ""))
+    return remember_wish(_ask_or_leave(request), language)
 
 
 def _stay(home: str) -> HttpResponse:
