@@ -14,7 +14,7 @@ from tenants.models import UserType
 
 ID_TOKEN_SECONDS = 3600
 # What each is typed, so that one is not taken for the other (RFC 8725, 3.11; RFC 9068, 2.1).
-ID_TOKEN, ACCESS_TOKEN = "JWT", "at+jwt"  # nosec B105: types of tokens
+ID_TOKEN, ACCESS_TOKEN = "JWT", "at+jwt"
 MULTI_FACTOR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 

@@ -411,7 +411,7 @@ def test_what_is_not_ours_in_the_address_is_ignored(rooms: App, at: At, alice: A
         refused(rooms.browser.post(f"{path}?token=x", fields), "invalid_request")
 
 
-@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect"])
+@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect", "userinfo"])
 @pytest.mark.parametrize(
     ("body", "content_type"),
     [
