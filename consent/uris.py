@@ -25,9 +25,11 @@ def check_uri(uri: str) -> str:
     return uri
 
 
-def with_params(uri: str, params: Mapping[str, str]) -> str:
-    """A registered URI and more in its query; what it has there stays as it is written (RFC 6749,
-    3.1.2)."""
+def with_params(uri: str, params: Mapping[str, str], *, in_fragment: bool = False) -> str:
+    """A registered URI and more in its query, or in the fragment it never has; its own query stays
+    as it is written (RFC 6749, 3.1.2)."""
+    if in_fragment:
+        return f"{uri}#{urlencode(params)}"
     path, _, query = uri.partition("?")
     return f"{path}?{query}{'&' if query else ''}{urlencode(params)}"
 

@@ -1,6 +1,7 @@
 """What Authlib is told of a call, and what we ask of it beyond OAuth: PKCE and OpenID Connect."""
 
 import re
+from enum import StrEnum
 from typing import Any
 
 from authlib.integrations.django_oauth2.requests import DjangoOAuth2Payload, DjangoOAuth2Request
@@ -23,6 +24,14 @@ LONGEST_NONCE = 500
 CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 SECONDS = re.compile(r"[0-9]{1,15}")
 WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
+
+
+class ResponseMode(StrEnum):
+    """Where an app reads its answer; a browser's reads what never reaches a server in the fragment
+    (OAuth 2.0 Multiple Response Types, 2.1)."""
+
+    QUERY = "query"
+    FRAGMENT = "fragment"
 
 
 class ClientRefusedError(InvalidClientError):
@@ -117,8 +126,8 @@ def _check_openid(grant: Any, _redirect_uri: str) -> None:
         raise InvalidRequestError("A parameter came twice.")
     if "openid" not in (payload.scope or "").split():
         raise InvalidScopeError("The scope must contain 'openid'.")
-    if (data.get("response_mode") or "query") != "query":
-        raise InvalidRequestError("Only response_mode=query is supported.")
+    if (data.get("response_mode") or ResponseMode.QUERY) not in list(ResponseMode):
+        raise InvalidRequestError("This 'response_mode' is not supported.")
     if len(data.get("nonce", "")) > LONGEST_NONCE or "\0" in data.get("nonce", ""):
         raise InvalidRequestError("'nonce' cannot be used.")
     if not SECONDS.fullmatch(data.get("max_age") or "0"):

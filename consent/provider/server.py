@@ -21,7 +21,13 @@ from django.utils import timezone
 from consent.clients import digest
 from consent.models import OFFLINE, Authorization, OAuthClient, Token
 from consent.provider import claims, tokens
-from consent.provider.checks import S256, ClientRefusedError, OpenIDConnect, OwnRequest
+from consent.provider.checks import (
+    S256,
+    ClientRefusedError,
+    OpenIDConnect,
+    OwnRequest,
+    ResponseMode,
+)
 from consent.provider.client import Client, find_client
 from consent.uris import with_params
 from tenants import schema
@@ -89,7 +95,7 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         request: Any = self.request
         request.user, code = grant_user, self.generate_authorization_code()
         self.save_authorization_code(code, request)
-        path = answer_at(redirect_uri, {"code": code}, state=request.payload.state)
+        path = answer_at(redirect_uri, {"code": code}, asked=request.payload.data)
         return 302, "", [("Location", path)]
 
     def generate_authorization_code(self) -> str:
@@ -203,10 +209,14 @@ class Introspection(AnyHint, IntrospectionEndpoint):
         }
 
 
-def answer_at(redirect_uri: str, told: Mapping[str, str], *, state: str | None) -> str:
-    """The app's address with an answer, which says which provider it comes from (RFC 9207)."""
-    stated = {"state": state} if state else {}
-    return with_params(redirect_uri, {**told, **stated, "iss": claims.issuer()})
+def answer_at(redirect_uri: str, told: Mapping[str, str], *, asked: Mapping[str, str]) -> str:
+    """The app's address with an answer, which says which provider it comes from (RFC 9207), where
+    the app reads it (`response_mode`)."""
+    stated = {"state": asked["state"]} if asked.get("state") else {}
+    answer = {**told, **stated, "iss": claims.issuer()}
+    return with_params(
+        redirect_uri, answer, in_fragment=asked.get("response_mode") == ResponseMode.FRAGMENT
+    )
 
 
 class Provider(AuthorizationServer):
@@ -309,4 +319,4 @@ class Provider(AuthorizationServer):
         redirect_uri = getattr(error, "redirect_uri", None)
         if not redirect_uri:
             return ""
-        return answer_at(redirect_uri, dict(error.get_body()), state=error.state)
+        return answer_at(redirect_uri, dict(error.get_body()), asked=self.http_request.GET)

@@ -55,8 +55,8 @@ class Attempt:
 
     def refuse(self, error: str) -> HttpResponse:
         """Back to the app, which asked for an answer without a page (O08)."""
-        uri, state = self.data["redirect_uri"], self.data.get("state")
-        return HttpResponseRedirect(answer_at(uri, {"error": error}, state=state))
+        uri = self.data["redirect_uri"]
+        return HttpResponseRedirect(answer_at(uri, {"error": error}, asked=self.data))
 
     def _or_silently(self, error: str, path: str) -> HttpResponse:
         return self.refuse(error) if self.is_silent else redirect(path)

@@ -17,6 +17,7 @@ from consent import keys
 from consent.errors import KeyLostError
 from consent.models import SigningAlgorithm
 from consent.provider import claims, tokens
+from consent.provider.checks import ResponseMode
 from consent.provider.client import SCOPES
 from consent.provider.server import AUTH_METHODS, Provider
 from tenants import schema
@@ -77,7 +78,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
             "revocation_endpoint": _url("revoke"),
             "introspection_endpoint": _url("introspect"),
             "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
+            "response_modes_supported": list(ResponseMode),
             "grant_types_supported": [
                 "authorization_code",
                 "refresh_token",

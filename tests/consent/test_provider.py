@@ -161,6 +161,7 @@ def test_discovery_says_what_is_true(contoso: Tenant, path: str) -> None:
     assert said["issuer"] == ISSUER
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert said["response_types_supported"] == ["code"]
+    assert said["response_modes_supported"] == ["query", "fragment"]
     assert said["code_challenge_methods_supported"] == ["S256"]
     assert said["authorization_response_iss_parameter_supported"] is True
     assert "registration_endpoint" not in said
@@ -270,7 +271,8 @@ AFTER_THE_ADDRESS = [
     ({"code_challenge": "a" * 129}, "invalid_request"),
     ({"code_challenge_method": "plain"}, "invalid_request"),
     ({"code_challenge_method": None}, "invalid_request"),
-    ({"response_mode": "fragment"}, "invalid_request"),
+    ({"response_mode": "web_message"}, "invalid_request"),
+    ({"response_mode": "FRAGMENT"}, "invalid_request"),
     ({"response_mode": "form_post"}, "invalid_request"),
     ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
     ({"request_uri": "https://evil.example/"}, "request_uri_not_supported"),
@@ -311,6 +313,27 @@ def test_downgrades_are_refused_at_the_app(
 def test_without_a_value_is_left_out(rooms: App, at: At, alice: Account, name: str) -> None:
     """RFC 6749, 3.1."""
     assert "code" in answer_of(rooms.authorize(at(alice), **{name: ""}))
+
+
+@pytest.mark.parametrize("uri", [CALLBACK, f"{CALLBACK}?a=b"])
+def test_an_app_in_the_browser_reads_its_answer_in_the_fragment(
+    contoso: Tenant, at: At, alice: Account, uri: str
+) -> None:
+    """Multiple Response Types, 2.1: what Microsoft's library for browsers asks for, unless told
+    otherwise; errors come the same way."""
+    app = make_app(contoso, client_type=ClientType.PUBLIC, callback=uri)
+    asked = {"redirect_uri": uri, "response_mode": "fragment"}
+    for person, more, told in (
+        (at(alice), {}, "code"),
+        (at(alice), {"scope": "nothing"}, "error"),
+        (at(alice), {"response_type": "token"}, "error"),
+        (at(), {"prompt": "none"}, "error"),
+    ):
+        place, _, fragment = app.authorize(person, **asked, **more)["Location"].partition("#")
+        answer = {name: values[0] for name, values in parse_qs(fragment).items()}
+        assert place == uri
+        assert told in answer
+        assert (answer["state"], answer["iss"]) == ("st4te", ISSUER)
 
 
 @pytest.mark.parametrize("query", ["?a=b/c&d=%20e", "?flag", "?a=%FF", "?a=b&a=c", ";v=1?x=y"])
