@@ -29,6 +29,8 @@ from tenants import schema
 PURPOSE = b"foyer signing keys"
 # What is signed lives an hour at most; a verifier may keep an old key set for a day.
 PUBLISHED_AFTER_RETIREMENT = timedelta(days=1)
+# Apps show ID tokens again that are long over, when their people sign out (RP-Initiated Logout, 2).
+REMEMBERED_AFTER_RETIREMENT = timedelta(days=90)
 ROTATED_AFTER = timedelta(days=90)
 # How long a process uses a key without looking whether it is still the active one.
 REMEMBERED_SECONDS = 30.0
@@ -143,8 +145,10 @@ def keep_keys() -> int:
     """What time brings: rotate what is old or lost, seal anew with the ticket key of today, forget
     what nobody needs; 1 when keys were rotated."""
     _take_turns()
-    retired = SigningKey.objects.filter(retired_at__lt=Now() - PUBLISHED_AFTER_RETIREMENT)
-    retired.delete()
+    retired = SigningKey.objects.filter(retired_at__isnull=False)
+    # Of a key that signs no more nothing private is needed.
+    retired.exclude(sealed=b"").update(sealed=b"")
+    retired.filter(retired_at__lt=Now() - REMEMBERED_AFTER_RETIREMENT).delete()
     old = SigningKey.objects.filter(LIVING, active_from__lt=Now() - ROTATED_AFTER).exists()
     lost = _give_up_lost()
     if old or lost:
@@ -160,9 +164,10 @@ def published() -> list[dict[str, Any]]:
     return list(found.values_list("public_jwk", flat=True))
 
 
-def published_set() -> KeySet:
-    """The same, to check our own signatures with."""
-    return KeySet.import_key_set({"keys": published()})
+def remembered_set() -> KeySet:
+    """These and older ones, to know again what we signed long ago."""
+    found = SigningKey.objects.order_by("created_at")
+    return KeySet.import_key_set({"keys": list(found.values_list("public_jwk", flat=True))})
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """Addresses that an app registers to come back to: compared exactly, so written exactly. Pure."""
 
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
 from consent.errors import UriError
 from invitations.errors import RedirectUrlError
 from invitations.redirects import app_origin_of
@@ -20,6 +23,15 @@ def check_uri(uri: str) -> str:
     if "#" in uri or "*" in uri or not uri.removeprefix(origin).startswith("/"):
         raise UriError(uri)
     return uri
+
+
+def with_params(uri: str, params: Mapping[str, str], *, in_fragment: bool = False) -> str:
+    """A registered URI and more in its query, or in the fragment it never has; its own query stays
+    as it is written (RFC 6749, 3.1.2)."""
+    if in_fragment:
+        return f"{uri}#{urlencode(params)}"
+    path, _, query = uri.partition("?")
+    return f"{path}?{query}{'&' if query else ''}{urlencode(params)}"
 
 
 def parse_uris(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What Authlib is told of a call, and what we ask of it beyond OAuth: PKCE and OpenID Connect."""
 
 import re
+from enum import StrEnum
 from typing import Any
 
 from authlib.integrations.django_oauth2.requests import DjangoOAuth2Payload, DjangoOAuth2Request
@@ -13,6 +14,7 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc7636 import CodeChallenge
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 
 from consent.provider import claims
 from tenants import schema
@@ -20,8 +22,16 @@ from tenants import schema
 LONGEST_NONCE = 500
 # A SHA-256 in base64url (RFC 7636, 4.2).
 CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
-SECONDS = re.compile(r"[0-9]{1,9}")
+SECONDS = re.compile(r"[0-9]{1,15}")
 WORD = re.compile(r"[\w:. -]{1,100}", re.ASCII)
+
+
+class ResponseMode(StrEnum):
+    """Where an app reads its answer; a browser's reads what never reaches a server in the fragment
+    (OAuth 2.0 Multiple Response Types, 2.1)."""
+
+    QUERY = "query"
+    FRAGMENT = "fragment"
 
 
 class ClientRefusedError(InvalidClientError):
@@ -43,8 +53,26 @@ class RequestUriNotSupportedError(OAuth2Error):
     error = "request_uri_not_supported"
 
 
+class RegistrationNotSupportedError(OAuth2Error):
+    error = "registration_not_supported"
+
+
+# What we do not do, and how an app is told (Core, 3.1.2.6).
+NOT_SUPPORTED: dict[str, type[OAuth2Error]] = {
+    "request": RequestNotSupportedError,
+    "request_uri": RequestUriNotSupportedError,
+    "registration": RegistrationNotSupportedError,
+}
+
+
 class OwnPayload(DjangoOAuth2Payload):
-    """Words that Authlib repeats in its errors, where it fails over odd characters."""
+    """Of a form that was posted only its body counts. Words that Authlib repeats in its errors,
+    where it fails over odd characters, are made plain."""
+
+    @cached_property
+    def data(self) -> dict[str, str]:
+        said: Any = self._request.POST if self._request.method == "POST" else self._request.GET
+        return dict(said.items())
 
     @property
     def response_type(self) -> str:
@@ -90,16 +118,16 @@ def _check_openid(grant: Any, _redirect_uri: str) -> None:
     """What OpenID Connect asks of a request beyond OAuth, once it may be answered at the app."""
     payload = grant.request.payload
     data = payload.data
-    if "request" in data:
-        raise RequestNotSupportedError
-    if "request_uri" in data:
-        raise RequestUriNotSupportedError
+    # A parameter without a value counts as left out (RFC 6749, 3.1).
+    for name, refusal in NOT_SUPPORTED.items():
+        if data.get(name):
+            raise refusal
     if any(len(values) > 1 for values in payload.datalist.values()):
         raise InvalidRequestError("A parameter came twice.")
     if "openid" not in (payload.scope or "").split():
         raise InvalidScopeError("The scope must contain 'openid'.")
-    if data.get("response_mode", "query") != "query":
-        raise InvalidRequestError("Only response_mode=query is supported.")
+    if (data.get("response_mode") or ResponseMode.QUERY) not in list(ResponseMode):
+        raise InvalidRequestError("This 'response_mode' is not supported.")
     if len(data.get("nonce", "")) > LONGEST_NONCE or "\0" in data.get("nonce", ""):
         raise InvalidRequestError("'nonce' cannot be used.")
     if not SECONDS.fullmatch(data.get("max_age") or "0"):

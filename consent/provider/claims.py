@@ -7,12 +7,14 @@ from authlib.oidc.core.util import create_half_hash
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from consent.keys import Signer, published_set, signer
+from consent.keys import Signer, remembered_set, signer
 from consent.models import OAuthClient, SigningAlgorithm
 from tenants import schema
 from tenants.models import UserType
 
 ID_TOKEN_SECONDS = 3600
+# What each is typed, so that one is not taken for the other (RFC 8725, 3.11; RFC 9068, 2.1).
+ID_TOKEN, ACCESS_TOKEN = "JWT", "at+jwt"
 MULTI_FACTOR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 
@@ -45,13 +47,14 @@ def person_claims(authorization: Any, scope: str) -> dict[str, Any]:
 
 
 def hinted(hint: str) -> dict[str, Any]:
-    """The claims of an ID token that a published key signed, also when it is over; empty for
-    anything else (`id_token_hint`)."""
+    """The claims of an ID token of ours, also when it is over or its key is; empty for anything
+    else, an access token too (`id_token_hint`)."""
     try:
-        token = jwt.decode(hint, published_set(), algorithms=SigningAlgorithm.values)
+        token = jwt.decode(hint, remembered_set(), algorithms=SigningAlgorithm.values)
     except (JoseError, ValueError, TypeError):
         return {}
-    return dict(token.claims) if token.claims.get("iss") == issuer() else {}
+    is_ours = token.claims.get("iss") == issuer() and token.header.get("typ") == ID_TOKEN
+    return dict(token.claims) if is_ours else {}
 
 
 def _sign(signing: Signer, claims: dict[str, Any], typ: str) -> str:
@@ -71,14 +74,15 @@ def id_token(
         "iat": now,
         "exp": now + ID_TOKEN_SECONDS,
         "auth_time": int(authorization.authenticated_at.timestamp()),
-        "amr": authorization.amr,
         "at_hash": create_half_hash(access_token, signing.algorithm).decode(),
     }
+    if authorization.amr:
+        claims["amr"] = authorization.amr
     if authorization.acr:
         claims["acr"] = authorization.acr
     if with_nonce and authorization.nonce:
         claims["nonce"] = authorization.nonce
-    return _sign(signing, claims, "JWT")
+    return _sign(signing, claims, ID_TOKEN)
 
 
 def access_jwt(*, authorization: Any, client: Any, scope: str, jti: str, seconds: int) -> str:
@@ -97,4 +101,4 @@ def access_jwt(*, authorization: Any, client: Any, scope: str, jti: str, seconds
     }
     if authorization and authorization.app_roles:
         claims["roles"] = sorted(set(authorization.app_roles))
-    return _sign(signer(client.id_token_algorithm), claims, "at+jwt")
+    return _sign(signer(client.id_token_algorithm), claims, ACCESS_TOKEN)

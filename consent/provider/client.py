@@ -42,8 +42,9 @@ class Client(ClientMixin):
         return None
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """What we know of it, in our order; unknown words are ignored (Core, 3.1.2.1)."""
-        asked = (scope or "").split()
+        """What we know of it, in our order; unknown words are ignored (Core, 3.1.2.1). All we know
+        is about people, so a service gets none of it."""
+        asked = (scope or "").split() if self.check_grant_type("authorization_code") else ()
         return " ".join(known for known in SCOPES if known in asked)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:

@@ -1,10 +1,10 @@
 """Authlib's authorization server with our storage, our gate and no way around PKCE."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from authlib.common.urls import add_params_to_uri
 from authlib.integrations.django_oauth2.authorization_server import AuthorizationServer
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import (
@@ -21,8 +21,15 @@ from django.utils import timezone
 from consent.clients import digest
 from consent.models import OFFLINE, Authorization, OAuthClient, Token
 from consent.provider import claims, tokens
-from consent.provider.checks import S256, ClientRefusedError, OpenIDConnect, OwnRequest
+from consent.provider.checks import (
+    S256,
+    ClientRefusedError,
+    OpenIDConnect,
+    OwnRequest,
+    ResponseMode,
+)
 from consent.provider.client import Client, find_client
+from consent.uris import with_params
 from tenants import schema
 from tenants.accounts import proofs, session_row_of
 from tenants.models import Account
@@ -70,6 +77,14 @@ class CodeGrant(grants.AuthorizationCodeGrant):
             raise InvalidRequestError("This redirect_uri is not registered.")
         return uri
 
+    @staticmethod
+    def validate_no_multiple_request_parameter(request: Any) -> None:
+        """Only what says where an answer goes is asked here; about the rest, which
+        `OpenIDConnect` asks, the app is told."""
+        for name in ("client_id", "redirect_uri"):
+            if len(request.payload.datalist[name]) > 1:
+                raise InvalidRequestError(f"Multiple '{name}' in request.")
+
     def validate_authorization_request(self) -> str:
         # Authlib asks twice; the answer costs a statement.
         if self._checked is None:
@@ -77,8 +92,11 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         return self._checked
 
     def create_authorization_response(self, redirect_uri: str, grant_user: Any) -> Any:
-        status, body, headers = super().create_authorization_response(redirect_uri, grant_user)
-        return status, body, [(name, _with_issuer(value)) for name, value in headers]
+        request: Any = self.request
+        request.user, code = grant_user, self.generate_authorization_code()
+        self.save_authorization_code(code, request)
+        path = answer_at(redirect_uri, {"code": code}, asked=request.payload.data)
+        return 302, "", [("Location", path)]
 
     def generate_authorization_code(self) -> str:
         return tokens.random_token()
@@ -137,7 +155,17 @@ class ClientCredentialsGrant(grants.ClientCredentialsGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 
 
-class Revocation(RevocationEndpoint):
+class AnyHint:
+    """Of the two endpoints that look a token up: the hint makes no difference, so one that we do
+    not know is no error (RFC 7009, 2.2; RFC 7662, 2.1)."""
+
+    @staticmethod
+    def check_params(request: Any, _client: Client) -> None:
+        if not request.form.get("token"):
+            raise InvalidRequestError("Missing 'token' in request.")
+
+
+class Revocation(AnyHint, RevocationEndpoint):
     """RFC 7009."""
 
     CLIENT_AUTH_METHODS = list(AUTH_METHODS)
@@ -152,7 +180,7 @@ class Revocation(RevocationEndpoint):
         tokens.revoke(token)
 
 
-class Introspection(IntrospectionEndpoint):
+class Introspection(AnyHint, IntrospectionEndpoint):
     """RFC 7662; of another app's token it says what it says of nonsense (O05)."""
 
     CLIENT_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
@@ -181,9 +209,14 @@ class Introspection(IntrospectionEndpoint):
         }
 
 
-def _with_issuer(uri: str) -> str:
-    """RFC 9207: every answer says which provider it comes from."""
-    return str(add_params_to_uri(uri, [("iss", claims.issuer())]))
+def answer_at(redirect_uri: str, told: Mapping[str, str], *, asked: Mapping[str, str]) -> str:
+    """The app's address with an answer, which says which provider it comes from (RFC 9207), where
+    the app reads it (`response_mode`)."""
+    stated = {"state": asked["state"]} if asked.get("state") else {}
+    answer = {**told, **stated, "iss": claims.issuer()}
+    return with_params(
+        redirect_uri, answer, in_fragment=asked.get("response_mode") == ResponseMode.FRAGMENT
+    )
 
 
 class Provider(AuthorizationServer):
@@ -206,11 +239,20 @@ class Provider(AuthorizationServer):
         return OwnRequest(request)
 
     def authenticate_client(self, request: Any, methods: Any, endpoint: str = "token") -> Any:
-        """Authlib fails over headers that are no base64, or no text."""
+        """In one way, of one app (RFC 6749, 2.3): Authlib would try the next way after a wrong
+        header. It also fails over headers that are no base64, or no text."""
+        named = request.form.get("client_id")
+        if request.headers.get("Authorization", "").partition(" ")[0].lower() == "basic":
+            if request.form.get("client_secret"):
+                raise InvalidRequestError("A client authenticates in one way at a time.")
+            methods = ["client_secret_basic"]
         try:
-            return super().authenticate_client(request, methods, endpoint)
+            client = super().authenticate_client(request, methods, endpoint)
         except (InvalidClientError, ValueError) as error:
             raise ClientRefusedError from error
+        if named and named != client.client_id:
+            raise InvalidRequestError("Two clients are named.")
+        return client
 
     def get_authorization_grant(self, request: Any) -> Any:
         try:
@@ -233,8 +275,12 @@ class Provider(AuthorizationServer):
         expires_in: int | None = None,  # noqa: ARG002  # Authlib names it
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
-        """What the answer holds; `user` is the authorization the tokens come of."""
-        authorization, scope = user, scope or ""
+        """What the answer holds; `user` is the authorization the tokens come of.
+
+        Authlib hands over a service's and a refresh's scope as it was sent: whatever an app may
+        write there, nothing is signed or kept but what we know.
+        """
+        authorization, scope = user, client.get_allowed_scope(scope) or ""
         given: dict[str, Any] = {
             "token_type": BEARER,
             "access_token": tokens.new_access_token(
@@ -273,4 +319,4 @@ class Provider(AuthorizationServer):
         redirect_uri = getattr(error, "redirect_uri", None)
         if not redirect_uri:
             return ""
-        return _with_issuer(str(add_params_to_uri(redirect_uri, error.get_body())))
+        return answer_at(redirect_uri, dict(error.get_body()), asked=self.http_request.GET)

@@ -6,19 +6,17 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils import translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from consent.models import ConsentRecord
 from consent.provider import claims
-from consent.provider.server import Provider, proofs_of
+from consent.provider.server import Provider, answer_at, proofs_of
 from consent.views.after import MARK, Destination, asked_of, done_about, with_mark
+from consent.views.wishes import remember_wish, speak_as_wished
 from invitations import redemption
 from invitations.errors import TicketInvalidError
 from invitations.models import WhoMayEnter
@@ -27,6 +25,9 @@ from tenants import schema
 from tenants.adapters import account_of
 from tenants.models import Account
 from tenants.repeating import repeated
+
+# Whoever signs in on the way has chosen by that.
+ANYBODY = "*"
 
 
 class Attempt:
@@ -54,10 +55,8 @@ class Attempt:
 
     def refuse(self, error: str) -> HttpResponse:
         """Back to the app, which asked for an answer without a page (O08)."""
-        told = [("error", error), ("iss", claims.issuer())]
-        if self.data.get("state"):
-            told.append(("state", self.data["state"]))
-        return HttpResponseRedirect(add_params_to_uri(self.data["redirect_uri"], told))
+        uri = self.data["redirect_uri"]
+        return HttpResponseRedirect(answer_at(uri, {"error": error}, asked=self.data))
 
     def _or_silently(self, error: str, path: str) -> HttpResponse:
         return self.refuse(error) if self.is_silent else redirect(path)
@@ -79,14 +78,22 @@ class Attempt:
         path = f"{schema.public_path('account_reauthenticate')}?{query}"
         return self._or_silently("login_required", path)
 
-    def choose_account(self, account: Account) -> HttpResponse:
+    def sign_in(self) -> HttpResponse:
+        return self._or_silently("login_required", self._anew().by_way_of("consent:enter"))
+
+    def _anew(self) -> Destination:
+        """Here again as somebody who signed in meanwhile: proved and chosen by that."""
+        return self.here(login=time.time() - 1, account=ANYBODY)
+
+    def choose_account(self, account: Account, *, goes_on: bool) -> HttpResponse:
         onward = self.here(account=str(account.pk))
         context = {
             "organization_name": schema.current_tenant().name,
             "person": account,
             "app": self.client.row.app,
             "onward": onward.path,
-            "other": self.here(account="").by_way_of("consent:enter"),
+            "goes_on": goes_on,
+            "other": self._anew().by_way_of("consent:enter"),
         }
         return render(self.request, "consent/select_account.html", context)
 
@@ -102,14 +109,23 @@ class Attempt:
             return self.refuse("access_denied")
         return self.refuse("consent_required")
 
-    def chooses_account(self, account: Account) -> bool:
-        """Whether it is still open as whom the person goes on: the app asks, or expects another."""
-        if self.done.get("account") == str(account.pk):
-            return False
+    def expects_another(self) -> bool:
+        """Whether the app names somebody else than who is here (`id_token_hint`)."""
         hint = self.data.get("id_token_hint", "")
         expected = claims.hinted(hint).get("sub") if hint else None
-        here = (self.client.standing or {}).get("id")
-        return "select_account" in self.prompts or expected not in (None, here)
+        return expected not in (None, (self.client.standing or {}).get("id"))
+
+    def another(self, account: Account) -> HttpResponse:
+        """Never an answer about somebody else than the app named (Core, 3.1.2.2): the one it named
+        signs in, or it is told that nobody did."""
+        if self.is_silent or self.done.get("account") == str(account.pk):
+            return self.refuse("login_required")
+        return self.choose_account(account, goes_on=False)
+
+    def chooses_account(self, account: Account) -> bool:
+        """Whether it is still open as whom the person goes on."""
+        is_chosen = self.done.get("account") in (str(account.pk), ANYBODY)
+        return "select_account" in self.prompts and not is_chosen
 
     def consents_anew(self, newest: str) -> bool:
         """Whether the app's wish to have Review permissions shown is still open: nothing was
@@ -121,13 +137,13 @@ class Attempt:
         if "declined" in self.done:
             return self.refuse("access_denied")
         if account is None:
-            return self._or_silently(
-                "login_required", self.here(login=time.time() - 1).by_way_of("consent:enter")
-            )
+            return self.sign_in()
+        if self.expects_another():
+            return self.another(account)
+        if self.chooses_account(account):
+            return self.choose_account(account, goes_on=True)
         if self.must_prove(account):
             return self.prove()
-        if self.chooses_account(account):
-            return self.refuse("login_required") if self.is_silent else self.choose_account(account)
         standing = self.client.standing
         if standing is None or not standing["enabled"]:
             return self.outside(account)
@@ -180,27 +196,6 @@ def _refused(request: HttpRequest, provider: Provider, error: OAuth2Error) -> Ht
     return render(request, "consent/bad_sign_in.html", context, status=HTTPStatus.BAD_REQUEST)
 
 
-def _wished_language(request: HttpRequest, ui_locales: str) -> str:
-    """The first of the app's wishes that we speak; empty when the person chose one already."""
-    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
-        return ""
-    wishes = (tag.partition("-")[0].lower() for tag in ui_locales.split())
-    return next((wish for wish in wishes if wish in dict(settings.LANGUAGES)), "")
-
-
-def _remember_language(response: HttpResponse, language: str) -> HttpResponse:
-    """For the pages that follow on the way to the app."""
-    cookie: dict[str, Any] = {
-        "max_age": settings.LANGUAGE_COOKIE_AGE,
-        "path": settings.LANGUAGE_COOKIE_PATH,
-        "secure": settings.LANGUAGE_COOKIE_SECURE,
-        "httponly": settings.LANGUAGE_COOKIE_HTTPONLY,
-        "samesite": settings.LANGUAGE_COOKIE_SAMESITE,
-    }
-    response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, **cookie)
-    return response
-
-
 @csrf_exempt
 @require_http_methods(["GET", "POST"])
 @repeated
@@ -217,8 +212,5 @@ def authorize(request: HttpRequest) -> HttpResponse:
     except OAuth2Error as error:
         return _refused(request, provider, error)
     attempt = Attempt(request, provider, grant)
-    language = _wished_language(request, attempt.data.get("ui_locales", ""))
-    if not language:
-        return attempt.answer(account)
-    translation.activate(language)
-    return _remember_language(attempt.answer(account), language)
+    language = speak_as_wished(request, attempt.data.get("ui_locales", ""))
+    return remember_wish(attempt.answer(account), language)

@@ -5,8 +5,11 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,6 +17,7 @@ from consent import keys
 from consent.errors import KeyLostError
 from consent.models import SigningAlgorithm
 from consent.provider import claims, tokens
+from consent.provider.checks import ResponseMode
 from consent.provider.client import SCOPES
 from consent.provider.server import AUTH_METHODS, Provider
 from tenants import schema
@@ -21,6 +25,16 @@ from tenants.registry import active_tenant
 from tenants.repeating import repeated
 
 KEY_SET_SECONDS = 300
+# Browsers ask before every call with a token in its header; most remember for two hours at most.
+PREFLIGHT_SECONDS = 7200
+# What a call says in its body, never in the address, which is logged (RFC 6749, 2.3.1 and 3.2).
+IN_THE_BODY = frozenset(
+    {
+        *("client_id", "client_secret", "client_assertion", "grant_type", "scope", "username"),
+        *("password", "code", "code_verifier", "redirect_uri", "refresh_token", "token"),
+    }
+)
+UNREADABLE = (BadRequest, MultiPartParserError, SuspiciousOperation)
 log = logging.getLogger(__name__)
 
 
@@ -38,9 +52,11 @@ def _open_to_scripts(view: Any) -> Any:
             response = HttpResponse(status=HTTPStatus.NO_CONTENT)
             response["Access-Control-Allow-Headers"] = "authorization, content-type"
             response["Access-Control-Allow-Methods"] = "GET, POST"
+            response["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
         else:
             response = view(request, *args, **kwargs)
         response["Access-Control-Allow-Origin"] = "*"
+        response["Access-Control-Expose-Headers"] = "retry-after, www-authenticate"
         return response
 
     return wrapped
@@ -62,7 +78,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
             "revocation_endpoint": _url("revoke"),
             "introspection_endpoint": _url("introspect"),
             "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
+            "response_modes_supported": list(ResponseMode),
             "grant_types_supported": [
                 "authorization_code",
                 "refresh_token",
@@ -78,7 +94,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
             "authorization_response_iss_parameter_supported": True,
             "prompt_values_supported": ["none", "login", "select_account", "consent"],
             "acr_values_supported": [claims.MULTI_FACTOR],
-            "ui_locales_supported": ["en", "nl"],
+            "ui_locales_supported": list(dict(settings.LANGUAGES)),
             "claims_supported": [
                 *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "tid"),
                 *("oid", "name", "email", "email_verified", "preferred_username", "locale"),
@@ -114,22 +130,42 @@ def jwks(request: HttpRequest) -> HttpResponse:
 
 def _malformed(request: HttpRequest) -> str:
     """What is wrong with the form of a call, whatever it asks for; empty when nothing is."""
-    if request.GET:
-        # Secrets do not belong into addresses, which are logged (RFC 6749, 2.3.1).
+    try:
+        said = dict(request.POST.lists())
+    except UNREADABLE:
+        return "The body cannot be read."
+    # Others are ignored (RFC 6749, 3.2): Microsoft's libraries number their calls there.
+    if not IN_THE_BODY.isdisjoint(request.GET):
         return "Parameters belong in the body."
-    if any(len(values) > 1 for _name, values in request.POST.lists()):
-        return "A parameter came twice."
-    return "" if request.POST.get("grant_type") else "Missing 'grant_type' in request."
+    return "A parameter came twice." if any(len(each) > 1 for each in said.values()) else ""
+
+
+def _by_form(view: Any) -> Any:
+    """Called with a form in the body; whatever else comes is told as OAuth does (RFC 6749, 5.2)."""
+
+    @require_POST
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponse:
+        if wrong := _malformed(request):
+            return _invalid(wrong)
+        response: HttpResponse = view(request)
+        return response
+
+    return wrapped
+
+
+def _invalid(wrong: str) -> HttpResponse:
+    body = {"error": "invalid_request", "error_description": wrong}
+    return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
 
 
 @_open_to_scripts
-@require_POST
+@_by_form
 @repeated
 def token(request: HttpRequest) -> HttpResponse:
     """A code, a refresh token or a secret for tokens (RFC 6749, 3.2)."""
-    if wrong := _malformed(request):
-        body = {"error": "invalid_request", "error_description": wrong}
-        return JsonResponse(body, status=HTTPStatus.BAD_REQUEST)
+    if not request.POST.get("grant_type"):
+        return _invalid("Missing 'grant_type' in request.")
     try:
         # One transaction also when the answer is a refusal: a reused code ends its tokens (O03).
         with transaction.atomic():
@@ -144,7 +180,7 @@ def token(request: HttpRequest) -> HttpResponse:
 
 
 @_open_to_scripts
-@require_POST
+@_by_form
 def revoke(request: HttpRequest) -> HttpResponse:
     """An app gives a token back (RFC 7009)."""
     response: HttpResponse = Provider(request).create_endpoint_response("revocation", request)
@@ -152,34 +188,45 @@ def revoke(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-@require_POST
+@_by_form
 def introspect(request: HttpRequest) -> HttpResponse:
     """Whether a token is good now, asked by the app it was given to (RFC 7662)."""
     response: HttpResponse = Provider(request).create_endpoint_response("introspection", request)
     return response
 
 
-def _bearer(request: HttpRequest) -> str:
-    """From the header or the body, never from the address (RFC 6750, 2.3)."""
+def _refused(status: HTTPStatus, error: str = "", **more: str) -> HttpResponse:
+    """RFC 6750, 3: the challenge says where it comes from, and what is wrong with a token if there
+    was one."""
+    said = {"realm": claims.issuer()} | ({"error": error} if error else {}) | more
+    response = JsonResponse({"error": error or "invalid_token"}, status=status)
+    challenge = ", ".join(f'{name}="{value}"' for name, value in said.items())
+    response["WWW-Authenticate"] = f"Bearer {challenge}"
+    return response
+
+
+def _bearers(request: HttpRequest) -> list[str]:
+    """From the header and the body, never from the address (RFC 6750, 2)."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    return request.POST.get("access_token", "") if request.method == "POST" else ""
+    shown = [value.strip()] if scheme.lower() == "bearer" else []
+    if request.method == "POST":
+        shown += request.POST.getlist("access_token")
+    return [each for each in shown if each]
 
 
 @_open_to_scripts
 @require_http_methods(["GET", "POST"])
 def userinfo(request: HttpRequest) -> HttpResponse:
     """Who the token was given for, as they are now (Core, 5.3)."""
-    shown = _bearer(request)
-    held = tokens.find(shown, kind="access") if shown else None
+    try:
+        shown = _bearers(request)
+    except UNREADABLE:
+        shown = None
+    if shown is None or len(shown) > 1:
+        return _refused(HTTPStatus.BAD_REQUEST, "invalid_request")
+    held = tokens.find(shown[0], kind="access") if shown else None
     if held is None or not held.is_good or held.authorization is None:
-        response = JsonResponse({"error": "invalid_token"}, status=HTTPStatus.UNAUTHORIZED)
-        told = 'Bearer error="invalid_token"' if shown else "Bearer"
-        response["WWW-Authenticate"] = told
-        return response
+        return _refused(HTTPStatus.UNAUTHORIZED, "invalid_token" if shown else "")
     if "openid" not in held.row.scope.split():
-        response = JsonResponse({"error": "insufficient_scope"}, status=HTTPStatus.FORBIDDEN)
-        response["WWW-Authenticate"] = 'Bearer error="insufficient_scope", scope="openid"'
-        return response
+        return _refused(HTTPStatus.FORBIDDEN, "insufficient_scope", scope="openid")
     return JsonResponse(claims.person_claims(held.authorization, held.row.scope))

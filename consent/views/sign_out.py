@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
-from authlib.common.urls import add_params_to_uri
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -15,7 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from consent.models import OAuthClient
 from consent.provider import claims
+from consent.uris import with_params
 from consent.views.after import Destination, ends_at
+from consent.views.wishes import remember_wish, speak_as_wished
 from tenants import schema
 from tenants.adapters import account_of
 
@@ -51,7 +52,7 @@ def _asked(data: Any) -> Asked:
     if client is None or uri not in client.sign_out_uris:
         return Asked(client)
     state = data.get("state", "")
-    return Asked(client, str(add_params_to_uri(uri, [("state", state)])) if state else uri)
+    return Asked(client, with_params(uri, {"state": state}) if state else uri)
 
 
 def _leave(request: HttpRequest, uri: str) -> HttpResponse:
@@ -69,8 +70,8 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         # An app may post (RP-Initiated Logout, 2), without our cookie; asked once more, with it.
         path = f"{request.path}?{request.POST.urlencode()}"
         return HttpResponseRedirect(path, status=HTTPStatus.SEE_OTHER)
-    response: HttpResponse = _ask_or_leave(request)
-    return response
+    language = speak_as_wished(request, request.GET.get("ui_locales", ""))
+    return remember_wish(_ask_or_leave(request), language)
 
 
 def _stay(home: str) -> HttpResponse:

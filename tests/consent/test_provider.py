@@ -135,6 +135,7 @@ def test_discovery_says_what_is_true(contoso: Tenant, path: str) -> None:
     assert said["issuer"] == ISSUER
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert said["response_types_supported"] == ["code"]
+    assert said["response_modes_supported"] == ["query", "fragment"]
     assert said["code_challenge_methods_supported"] == ["S256"]
     assert said["authorization_response_iss_parameter_supported"] is True
     assert "registration_endpoint" not in said
@@ -161,6 +162,8 @@ def test_apps_in_the_browser_may_ask(rooms: App, name: str) -> None:
     assert answer.status_code == 204
     assert answer["Access-Control-Allow-Origin"] == "*"
     assert "Access-Control-Allow-Credentials" not in answer
+    # Without it a script cannot read why it was refused.
+    assert "www-authenticate" in answer["Access-Control-Expose-Headers"]
 
 
 def test_a_public_client_has_no_secret(contoso: Tenant, at: At, alice: Account) -> None:

@@ -1,14 +1,20 @@
 """Signing out at an app's wish, and what else ends the tokens of somebody who stays in."""
 
-from base64 import b64encode
+import json
+from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail, signing
+from django.db.models import F
 
+from consent import keys
+from consent.models import AccessTokenFormat, SigningKey
 from consent.views.sign_out import SALT
 from invitations.models import Invitation
+from tenants import schema
 from tenants.accounts import disable_account
 from tenants.models import Account, Tenant
 from tests.apps import CALLBACK, GOODBYE, App, make_app
@@ -198,6 +204,42 @@ def test_sign_out_returns_to_registered_addresses_only(
             )
         assert "Location" not in page
     assert "_auth_user_id" not in person.client.session
+
+
+def test_a_hint_is_good_long_after_it_is_over(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """RP-Initiated Logout, 2: an app whose people stay for weeks names itself by its ID token only;
+    unless the key leaked."""
+    hint = rooms.tokens(at(alice))["id_token"]
+    told = {"id_token_hint": hint, "post_logout_redirect_uri": GOODBYE}
+    with schema.in_tenant(contoso):
+        keys.rotate_keys(by=None)
+        retired = SigningKey.objects.filter(retired_at__isnull=False)
+        retired.update(retired_at=F("retired_at") - timedelta(days=30))
+        keys.keep_keys()
+        kid = json.loads(urlsafe_b64decode(hint.partition(".")[0] + "=="))["kid"]
+        assert kid not in {key["kid"] for key in keys.published()}
+    assert sign_out(rooms, at(), **told)["Location"] == GOODBYE
+    with schema.in_tenant(contoso):
+        keys.rotate_keys(by=None, at_once=True)
+    assert "Location" not in sign_out(rooms, at(), **told)
+
+
+def test_an_access_token_is_no_hint(contoso: Tenant, at: At, alice: Account) -> None:
+    """RFC 8725, 3.11: of two tokens by the same key, each is taken for what it is."""
+    app = make_app(contoso, access_token_format=AccessTokenFormat.JWT)
+    given = app.tokens(at(alice))
+    for name, leads_back in (("access_token", False), ("id_token", True)):
+        told = {"id_token_hint": given[name], "post_logout_redirect_uri": GOODBYE}
+        assert ("Location" in sign_out(app, at(), **told)) == leads_back
+
+
+def test_an_app_can_wish_the_language_of_the_question(rooms: App, at: At, alice: Account) -> None:
+    """RP-Initiated Logout, 2: `ui_locales`."""
+    page = sign_out(rooms, at(alice), client_id=rooms.client_id, ui_locales="fr nl")
+    assert 'lang="nl"' in page.content.decode()
+    assert 'lang="nl"' in sign_out(rooms, at(), ui_locales="nl-BE").content.decode()
 
 
 def test_a_foreign_hint_is_worth_nothing(

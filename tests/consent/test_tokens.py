@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from consent.clients import add_secret, remove_secret
+from consent.models import AccessTokenFormat, ClientType
 from invitations.models import AuditEvent, DirectoryEntry
 from tenants import schema
 from tenants.models import Account, Tenant
@@ -47,6 +48,75 @@ def test_an_app_shows_its_secret_in_header_or_body(rooms: App, at: At, alice: Ac
     assert in_address.status_code == 400
     good = rooms.browser.post(path, fields, headers=basic(rooms, rooms.secret))
     assert good.status_code == 200
+
+
+def test_what_is_not_ours_in_the_address_is_ignored(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6749, 3.2: Microsoft's libraries number every call there; and the body alone counts."""
+    fields = {
+        "grant_type": "authorization_code",
+        "code": rooms.code(at(alice)),
+        "redirect_uri": CALLBACK,
+        "code_verifier": rooms.verifier,
+        "client_id": rooms.client_id,
+        "client_secret": rooms.secret,
+    }
+    path = rooms.path("token")
+    refused(rooms.browser.post(f"{path}?code_verifier=x", fields), "invalid_request")
+    assert rooms.browser.post(f"{path}?client-request-id=7", fields).status_code == 200
+    for endpoint in ("revoke", "introspect"):
+        path = rooms.path(endpoint)
+        twice = {"client_id": rooms.client_id, "token": ["x", "y"]}
+        refused(rooms.browser.post(path, twice), "invalid_request")
+        refused(rooms.browser.post(f"{path}?token=x", fields), "invalid_request")
+
+
+@pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect", "userinfo"])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"{}", "multipart/form-data"),
+        (b"token=x", "application/x-www-form-urlencoded; charset=utf-16"),
+        (b"token=" + b"x" * 300_000, "application/x-www-form-urlencoded"),
+        (
+            b"&".join(b"%d=x" % number for number in range(1500)),
+            "application/x-www-form-urlencoded",
+        ),
+    ],
+    ids=["no form", "no utf-8", "large", "many"],
+)
+def test_what_cannot_be_read_is_told_in_json(
+    rooms: App, endpoint: str, body: bytes, content_type: str
+) -> None:
+    """RFC 6749, 5.2."""
+    answer = rooms.browser.post(rooms.path(endpoint), body, content_type=content_type)
+    refused(answer, "invalid_request")
+    assert answer.has_header("Access-Control-Allow-Origin") == (endpoint != "introspect")
+
+
+def test_an_app_authenticates_in_one_way(
+    rooms: App, at: At, alice: Account, contoso: Tenant
+) -> None:
+    """RFC 6749, 2.3 and 5.2: a wrong header is not made good by the body, not by a client without
+    a secret either; and nobody shows two secrets, or is two apps."""
+    public = make_app(contoso, name="Public", client_type=ClientType.PUBLIC)
+    twin = make_app(contoso, name="Twin")
+    path, wrong, right = rooms.path("token"), basic(rooms, "wrong"), basic(rooms, rooms.secret)
+
+    def answer(app: App, header: dict[str, str], **more: str) -> Any:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": app.code(at(alice)),
+            "redirect_uri": CALLBACK,
+            "code_verifier": app.verifier,
+        }
+        return app.browser.post(path, fields | more, headers=header)
+
+    refused(answer(public, wrong, client_id=public.client_id), "invalid_client")
+    both = {"client_id": rooms.client_id, "client_secret": rooms.secret}
+    refused(answer(rooms, wrong, **both), "invalid_request")
+    refused(answer(rooms, right, **both), "invalid_request")
+    refused(answer(rooms, right, client_id=twin.client_id), "invalid_request")
+    assert answer(rooms, right, client_id=rooms.client_id).status_code == 200
 
 
 @pytest.mark.parametrize("endpoint", ["token", "revoke", "introspect"])
@@ -99,6 +169,20 @@ def test_userinfo_is_for_who_asked_for_openid(rooms: App, at: At, alice: Account
     answer = rooms.userinfo(narrow["access_token"])
     assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
     assert 'scope="openid"' in answer["WWW-Authenticate"]
+
+
+def test_a_challenge_says_whose_it_is(rooms: App, at: At, alice: Account) -> None:
+    """RFC 6750, 2 and 3: always with a realm, with an error only for a token; one token, one way."""
+    path, given = rooms.path("userinfo"), rooms.tokens(at(alice))["access_token"]
+    answer = rooms.browser.get(path)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, f'Bearer realm="{ISSUER}"')
+    answer = rooms.userinfo("nonsense")
+    told = f'Bearer realm="{ISSUER}", error="invalid_token"'
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, told)
+    header = {"Authorization": f"Bearer {given}"}
+    refused(rooms.browser.post(path, {"access_token": given}, headers=header), "invalid_request")
+    refused(rooms.browser.post(path, {"access_token": [given, given]}), "invalid_request")
+    assert rooms.browser.post(path, {"access_token": given}).json()["email"]
 
 
 def test_asking_without_wanting_makes_no_code(rooms: App, at: At, alice: Account) -> None:
@@ -267,6 +351,40 @@ def test_a_refresh_narrows_and_never_widens(rooms: App, at: At, alice: Account) 
     refused(answer, "invalid_scope")
 
 
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("openid openid", "openid"),
+        ("openid " * 60, "openid"),
+        ("email  openid", "openid email"),
+        ("openid\u2003email", "openid email"),
+    ],
+)
+def test_a_refresh_grants_each_scope_once(
+    rooms: App, at: At, alice: Account, asked: str, granted: str
+) -> None:
+    """RFC 6749, 3.3: in whatever way the app writes it down."""
+    token = rooms.tokens(at(alice))["refresh_token"]
+    answer = rooms.post("token", grant_type="refresh_token", refresh_token=token, scope=asked)
+    assert (answer.status_code, answer.json()["scope"]) == (200, granted)
+
+
+@pytest.mark.parametrize(
+    "asked", ["admin", "openid", "https://foyer.example/.default", "x " * 150, "a\0b", 'é"']
+)
+def test_a_service_is_not_signed_what_it_asks_for(contoso: Tenant, asked: str) -> None:
+    """RFC 6749, 3.3: scopes nobody gave it are ignored, and the answer says so; a JWT must not
+    vouch for words of the app's own."""
+    service = make_app(
+        contoso, client_type=ClientType.SERVICE, access_token_format=AccessTokenFormat.JWT
+    )
+    answer = service.post("token", grant_type="client_credentials", scope=asked)
+    assert (answer.status_code, answer.json()["scope"]) == (200, "")
+    token = answer.json()["access_token"]
+    assert payload_of(token)["scope"] == ""
+    assert service.post("introspect", token=token).json()["scope"] == ""
+
+
 def test_revoking(rooms: App, at: At, alice: Account) -> None:
     """RFC 7009: an access token alone; a refresh token with its family; nonsense is 200 too."""
     given = rooms.tokens(at(alice))
@@ -279,6 +397,20 @@ def test_revoking(rooms: App, at: At, alice: Account) -> None:
     assert rooms.is_alive(second) == [False] * 4
     assert rooms.post("revoke", token="nonsense").status_code == 200
     refused(rooms.post("revoke"), "invalid_request")
+
+
+@pytest.mark.parametrize("hint", ["access_token", "refresh_token", "id_token", "nonsense"])
+def test_a_wrong_hint_about_a_token_makes_no_difference(
+    rooms: App, at: At, alice: Account, hint: str
+) -> None:
+    """RFC 7009, 2.2; RFC 7662, 2.1."""
+    given = rooms.tokens(at(alice))["access_token"]
+    asked = {"token": given, "token_type_hint": hint}
+    assert rooms.post("introspect", **asked).json()["active"] is True
+    assert rooms.post("revoke", **asked).status_code == 200
+    assert rooms.userinfo(given).status_code == 401
+    for endpoint in ("introspect", "revoke"):
+        refused(rooms.post(endpoint, token=""), "invalid_request")
 
 
 # --- O05: one organization's, one app's ----------------------------------------------------------
