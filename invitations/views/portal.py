@@ -200,6 +200,8 @@ def _invited_together(request: HttpRequest, row: GuestRow) -> HttpResponse:
 def _invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     _warn(request, invitation)
     if not invitation.send_mail:
+        text = _("%(guest)s is invited. No e-mail is sent: pass the link on yourself.")
+        messages.success(request, text % {"guest": invitation.entry})
         return redirect("invitations:link", entry_id=invitation.entry_id)
     text = _("%(guest)s is invited. The e-mail leaves within seconds.")
     messages.success(request, text % {"guest": invitation.entry})
