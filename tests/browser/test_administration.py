@@ -149,6 +149,7 @@ def test_the_pages_of_a_selection_and_of_contacts(foyer: Foyer, new_page: NewPag
     admin.get_by_label("E-mail address").fill("alice@contoso.example")
     admin.get_by_role("button", name="Add a contact").click()
     said(admin, "Somebody in the directory has this address")
+    expect(admin.locator("#errors")).to_be_focused()
     look_around(admin, "contacts-error")
     admin.get_by_label("E-mail address").fill("reception@contoso.example")
     admin.get_by_role("button", name="Add a contact").click()
