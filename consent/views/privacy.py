@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -103,15 +104,15 @@ def terms_of_use(request: HttpRequest, version: int | None = None) -> HttpRespon
     return _read(request, TERMS, version)
 
 
-def _publish(form: TextsForm, kind: Kind, viewer: Viewer) -> bool:
+def _publish(form: TextsForm, kind: Kind, viewer: Viewer) -> Any:
+    """The version that counts from now on; None when the form says why not."""
     if not form.is_valid():
-        return False
+        return None
     try:
-        kind.publish(**form.asked(), by=viewer.entry)  # type: ignore[attr-defined]
+        return kind.publish(**form.asked(), by=viewer.entry)  # type: ignore[attr-defined]
     except FieldError as error:
         say(form, error)
-        return False
-    return True
+        return None
 
 
 def _row(published: Any, kind: Kind) -> dict[str, object]:
@@ -131,9 +132,15 @@ def _row(published: Any, kind: Kind) -> dict[str, object]:
 def _administer(request: HttpRequest, viewer: Viewer, kind: Kind) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     versions = kind.model.objects.newest_first().select_related("published_by")[:50]
-    form = kind.form(posted, newest=next(iter(versions), None))
-    if posted is not None and _publish(form, kind, viewer):
-        messages.success(request, str(kind.words["done"]))
+    newest = next(iter(versions), None)
+    form = kind.form(posted, newest=newest)
+    if posted is not None and (published := _publish(form, kind, viewer)):
+        if published == newest:
+            messages.info(request, _("This is published already. Nothing was changed."))
+        elif getattr(published, "required", True):
+            messages.success(request, str(kind.words["done"]))
+        else:
+            messages.success(request, _("Published. Guests are not asked any more."))
         return redirect(f"consent:{kind.section}")
     context = {
         "section": kind.section,
