@@ -471,3 +471,14 @@ def test_who_was_signed_out_meanwhile_is_told_that_nothing_was_saved(
         path = nobody.path("invitations:invite")
         answer = nobody.client.post(path, headers={"referer": elsewhere})
         assert answer["Location"] == f"/accounts/login/code/?next={path}"
+
+
+def test_who_may_not_invite_is_told_before_the_form_is_filled(
+    at: At, alice: Account, contoso: Tenant
+) -> None:
+    """P03: with the way to change it, for who may."""
+    admin, said = at(alice), "does not let you invite people. <a href"
+    assert said not in text(admin.get("invitations:invite"))
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(who_may_invite="nobody")
+    assert said in text(admin.get("invitations:invite"))
