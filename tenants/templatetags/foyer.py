@@ -26,7 +26,7 @@ def soft_break(address: str) -> SafeString:
     local, at, domain = str(address).rpartition("@")
     if at:
         return format_html("<bdi>{}@<wbr>{}</bdi>", local, domain)
-    first, *more = re.split(r"(?=[.:])", domain)
+    first, *more = re.split(r"(?=\.|:\d)", domain)
     rest = format_html_join("", "<wbr>{}", ((part,) for part in more))
     return format_html("<bdi>{}{}</bdi>", first, rest)
 
