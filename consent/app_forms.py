@@ -121,6 +121,16 @@ class AppForm(forms.Form):
     def clean_sign_out_uris(self) -> list[str]:
         return self._uris("sign_out_uris")
 
+    def clean(self) -> dict[str, Any]:
+        """Addresses that a service would never use: said, not kept for nothing."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("client_type") == ClientType.SERVICE:
+            for name in ("redirect_uris", "sign_out_uris"):
+                if data.get(name):
+                    text = _("A service signs nobody in: clear this, or choose another kind of app")
+                    self.add_error(name, text)
+        return data
+
     def about(self) -> dict[str, Any]:
         """What `add_app` takes."""
         data = self.cleaned_data
@@ -183,7 +193,7 @@ class AssignForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = self.cleaned_data
         if data.get("email") and data.get("group"):
-            self.add_error("email", _("Enter an address or choose a group"))
+            self.add_error("email", _("Enter an address or choose a group, not both"))
         return data
 
     def asked(self) -> dict[str, Any]:

@@ -110,6 +110,7 @@ class EnterForm(forms.Form):
         label=_("E-mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "username", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
 
     def clean_address(self) -> str:

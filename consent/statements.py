@@ -103,16 +103,21 @@ def publish_terms(
     """Make a new version of the terms of use; everybody is asked to accept it.
 
     `accept_again_after` (1 day to 10 years) lets an acceptance run out. A version that is not
-    `required` ends the asking. Raises `FieldError`.
+    `required` ends the asking. Publishing what is current already gives that version back: a
+    button that is pressed twice asks nobody twice. Raises `FieldError`.
     """
     said = clean_texts(texts)
+    digest = content_hash(said)
     if accept_again_after and not SHORTEST_AGAIN <= accept_again_after <= LONGEST_AGAIN:
         raise FieldError("again", "bounds")
     TenantPolicy.objects.select_for_update().get()
-    newest = TermsOfUse.objects.order_by("-version").first()
+    newest: TermsOfUse | None = TermsOfUse.objects.order_by("-version").first()
+    asked = (digest, required, accept_again_after)
+    if newest and (newest.content_hash, newest.required, newest.accept_again_after) == asked:
+        return newest
     terms = TermsOfUse.objects.create(
         version=newest.version + 1 if newest else 1,
-        content_hash=content_hash(said),
+        content_hash=digest,
         published_by=by,
         required=required,
         accept_again_after=accept_again_after,

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from allauth.mfa.models import Authenticator
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from invitations.models import DirectoryEntry, TenantPolicy
 from invitations.models.directory import DirectoryQuerySet
@@ -80,9 +82,24 @@ def find_viewer(account: Account) -> Viewer:
 ViewerView = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
 
 
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    """To the sign-in and back; who pressed a button is told there that nothing came of it, and
+    comes back to the page it was on: the button's own address may have none."""
+    if request.method != "POST":
+        return redirect_to_login(request.get_full_path())
+    messages.warning(
+        request, _("You were signed out meanwhile, so nothing was saved or sent. Do it once more.")
+    )
+    page = urlsplit(request.headers.get("Referer", ""))
+    here = page.netloc == request.get_host() and page.path.startswith(
+        schema.path_of(schema.current_tenant())
+    )
+    return redirect_to_login(page.path if here else request.get_full_path())
+
+
 def _viewer_or_sign_in(request: HttpRequest) -> Viewer | HttpResponse:
     account = account_of(request)
-    return find_viewer(account) if account else redirect_to_login(request.get_full_path())
+    return find_viewer(account) if account else _sign_in(request)
 
 
 def _set_up_second_factor(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -48,9 +49,10 @@ class Action:
         return viewer.may(Permission.MANAGE_ROLES) or not touches
 
 
-def _convert(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
-    other = UserType.GUEST if entry.user_type == UserType.MEMBER else UserType.MEMBER
-    directory.convert(entry=entry, user_type=other, by=by)
+BELONGING = _(
+    "A guest is somebody from outside, a member is one of your own people. Account, roles and "
+    "access stay."
+)
 
 
 ACTIONS = {
@@ -138,18 +140,27 @@ ACTIONS = {
             directory.restore_entry,
             lambda row: row.can_restore,
         ),
+        # Two acts, not one that turns over: each button says what comes of it, and a second
+        # press, in another tab perhaps, does not undo the first.
         Action(
-            "convert",
+            "make_member",
             Permission.MANAGE_ROLES,
-            _("Change how %(name)s belongs here?"),
-            _(
-                "A guest is somebody from outside, a member is one of your own people. Account, "
-                "roles and access stay."
-            ),
-            _("Convert"),
-            _("%(name)s is converted."),
-            _convert,
-            lambda row: row.can_delete,
+            _("Make %(name)s a member?"),
+            BELONGING,
+            _("Make a member"),
+            _("%(name)s is a member now."),
+            partial(directory.convert, user_type=UserType.MEMBER),
+            lambda row: row.can_delete and not row.is_member,
+        ),
+        Action(
+            "make_guest",
+            Permission.MANAGE_ROLES,
+            _("Make %(name)s a guest?"),
+            BELONGING,
+            _("Make a guest"),
+            _("%(name)s is a guest now."),
+            partial(directory.convert, user_type=UserType.GUEST),
+            lambda row: row.can_delete and row.is_member,
         ),
         Action(
             "sponsors",

@@ -119,9 +119,11 @@ def _mail() -> Any:
 
 
 def _landing() -> Any:
-    """What the tenant calls the page a guest is sent to."""
-    page = LandingPage.objects.filter(url=OuterRef("invitation__redirect_url"))
-    return Subquery(page.values("name")[:1])
+    """What the tenant calls the page or app a guest is sent to."""
+    url = OuterRef("invitation__redirect_url")
+    page = LandingPage.objects.filter(url=url).values("name")[:1]
+    app = SharedApp.objects.exclude(home_url="").filter(home_url=url).values("name")[:1]
+    return Coalesce(Subquery(page), Subquery(app))
 
 
 def _apps() -> Any:

@@ -18,14 +18,14 @@ from invitations.redirects import host_of
 from invitations.states import DeletionReason, EndReason, NoAddress
 from tenants import schema
 from tenants.addresses import unicode_address
-from tenants.models import MailState
+from tenants.models import MailState, UserType
 
 TOGETHER = timedelta(seconds=10)
 
 
 def short_date(at: datetime) -> str:
     """`3 Nov 2026`, in the zone and language in which times are shown."""
-    return date_format(timezone.localtime(at), "j M Y")
+    return date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
 
 
 def time_left(until: datetime) -> str:
@@ -54,6 +54,10 @@ class GuestRow:
     @property
     def invitation(self) -> Invitation | None:
         return self.entry.invitation
+
+    @property
+    def is_member(self) -> bool:
+        return self.entry.user_type == UserType.MEMBER
 
     @property
     def display_name(self) -> str:

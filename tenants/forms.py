@@ -33,12 +33,23 @@ class Words(forms.Form):
         "code": _("Code"),
         "name": _("Name"),
     }
+    REQUIRED: ClassVar[dict[str, Any]] = {
+        "login": _("Enter an e-mail address"),
+        "email": _("Enter an e-mail address"),
+        "password": _("Enter your password"),
+        "oldpassword": _("Enter your current password"),
+        "password1": _("Enter a new password"),
+        "code": _("Enter the code"),
+        "name": _("Enter a name"),
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.label = self.LABELS.get(name, field.label)
             field.help_text = ""
+            if name in self.REQUIRED:
+                field.error_messages["required"] = self.REQUIRED[name]
             field.widget.attrs.pop("placeholder", None)
 
 

@@ -25,7 +25,7 @@ from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import apps as services
 from invitations.views.looking_up import row_or_404
-from invitations.views.owning import add_owner, take_owner
+from invitations.views.owning import add_owner, say_gone, take_owner
 from tenants import schema
 from tenants.mail import outbox
 from tenants.models import MailKind
@@ -198,10 +198,15 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
     client = client_or_404(app_id)
     if request.method != "POST":
         return _shown(request, viewer, client)
-    if group := _group_at_stake(request, client.app):
-        return _ask_about(request, viewer, client.app, group)
     forms = _forms(request)
-    if done := _act(request, viewer, client.app, forms):
+    try:
+        if group := _group_at_stake(request, client.app):
+            return _ask_about(request, viewer, client.app, group)
+        done = _act(request, viewer, client.app, forms)
+    except Http404:
+        say_gone(request)
+        return _page(request, viewer, client, status=HTTPStatus.NOT_FOUND)
+    if done:
         messages.success(request, done)
         return redirect(_asked(request, client.app).url)
     return _page(request, viewer, client, forms=forms, status=HTTPStatus.BAD_REQUEST)

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -116,12 +117,23 @@ def _row(published: Any, kind: Kind) -> dict[str, object]:
     }
 
 
+def _say_published(request: HttpRequest, kind: Kind, published: Any, before: Any) -> None:
+    if published == before:
+        messages.info(request, _("This is published already. Nothing was changed."))
+    elif getattr(published, "required", True):
+        messages.success(request, str(kind.words["done"]))
+    else:
+        messages.success(request, _("Published. Guests are not asked any more."))
+
+
 def _administer(request: HttpRequest, viewer: Viewer, kind: Kind) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     versions = kind.model.objects.newest_first().select_related("published_by")[:50]
-    form = kind.form(posted, newest=next(iter(versions), None))
-    if answered(form, lambda: kind.publish(**form.asked(), by=viewer.entry)):
-        messages.success(request, str(kind.words["done"]))
+    newest = next(iter(versions), None)
+    form = kind.form(posted, newest=newest)
+    published: list[Any] = []
+    if answered(form, lambda: published.append(kind.publish(**form.asked(), by=viewer.entry))):
+        _say_published(request, kind, published[0], newest)
         return redirect(f"consent:{kind.section}")
     context = {
         "section": kind.section,

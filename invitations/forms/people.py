@@ -21,6 +21,7 @@ class AddressForm(forms.Form):
         max_length=320,
         strip=False,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
 
     def __init__(self, *args: Any, required: bool, **kwargs: Any) -> None:

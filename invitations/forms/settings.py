@@ -86,6 +86,15 @@ class PolicyForm(forms.Form):
             text = _("“%(domain)s” is not a domain") % {"domain": error}
             raise forms.ValidationError(text) from error
 
+    def clean(self) -> dict[str, Any]:
+        """A list that was just typed and would count for nothing: somebody believes it does."""
+        data: dict[str, Any] = self.cleaned_data
+        is_idle = data.get("domain_rule") == DomainRule.ANY
+        if is_idle and data.get("domains") and "domains" in self.changed_data:
+            text = _("Choose what these domains are for at “Whom they may invite”, or clear them")
+            self.add_error("domains", text)
+        return data
+
     def asked(self) -> dict[str, Any]:
         """The arguments of `change_policy`."""
         data = self.cleaned_data

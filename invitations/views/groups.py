@@ -21,7 +21,7 @@ from invitations.models.assignment import people_of_group
 from invitations.permissions import Permission
 from invitations.services import groups as services
 from invitations.views.looking_up import row_or_404
-from invitations.views.owning import add_owner, take_owner
+from invitations.views.owning import add_owner, say_gone, take_owner
 from tenants import schema
 from tenants.mail import outbox
 from tenants.models import MailKind
@@ -183,7 +183,13 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
         "member": WhoForm(posted if asked == "add" else None, auto_id="member_%s"),
         "owner": WhoForm(posted if asked == "add_owner" else None, auto_id="owner_%s"),
     }
-    if posted is not None and (done := _act(posted, viewer, found, forms)):
+    status, done = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK, ""
+    try:
+        done = _act(posted, viewer, found, forms) if posted is not None else ""
+    except Http404:
+        say_gone(request)
+        status = HTTPStatus.NOT_FOUND
+    if done:
         messages.success(request, done)
         return redirect(asked_for.url)
     context = {
@@ -197,5 +203,4 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
         "owner_form": forms["owner"],
         "may_manage": viewer.may(Permission.MANAGE_APPS),
     }
-    status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "invitations/group.html", context, status=status)

@@ -98,6 +98,7 @@ def guest(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse:
     may = [action for action in ACTIONS.values() if action.is_for(viewer, row)]
     context = {
         "section": "guests",
+        "members": row.is_member,
         "person": viewer,
         "row": row,
         "name": _name(row),
@@ -175,6 +176,7 @@ def act(request: HttpRequest, viewer: Viewer, entry_id: UUID, action: str) -> Ht
         return redirect("invitations:guest", entry_id=entry_id)
     context = {
         "section": "guests",
+        "members": row.is_member,
         "person": viewer,
         "row": row,
         "action": chosen,

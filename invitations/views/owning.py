@@ -1,5 +1,7 @@
 """The owners of an app or group, as the pages of both change them, in words for what was done."""
 
+from django.contrib import messages
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from invitations.models import DirectoryEntry, Group, SharedApp, TenantPolicy
@@ -21,3 +23,9 @@ def take_owner(thing: SharedApp | Group, *, owner: DirectoryEntry, by: Directory
     """Whoever is named answers for it no more, also who did not before."""
     owners.take_owner(thing, owner=owner, by=by)
     return _("%(who)s is not an owner any more.") % {"who": owner}
+
+
+def say_gone(request: HttpRequest) -> None:
+    """Of a row that a button was about: removed already, in another tab perhaps. The page says so
+    itself and shows what is there, with the 404 of a row that never existed (N01)."""
+    messages.error(request, _("This is not possible any more: something changed meanwhile."))

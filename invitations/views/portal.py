@@ -30,7 +30,7 @@ from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services.invite import invite_guest
 from invitations.services.manage import note_link_shown, resend_invitation, revoke_invitation
-from invitations.services.sharing import own_apps, own_groups
+from invitations.services.sharing import is_inviter, own_apps, own_groups
 from invitations.states import NoAddress
 from tenants import schema
 from tenants.addresses import unicode_address
@@ -153,10 +153,11 @@ def _shareable(viewer: Viewer) -> dict[str, QuerySet[Any]]:
 def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """*Invite a guest*: one form, one service, back to the list with the new row."""
     tenant = schema.current_tenant()
+    policy = TenantPolicy.objects.get()
     posted = request.POST if request.method == "POST" else None
     form = InviteForm(
         posted,
-        policy=TenantPolicy.objects.get(),
+        policy=policy,
         language=tenant.language,
         initial={"apps": request.GET.getlist("app"), "groups": request.GET.getlist("group")},
     )
@@ -185,6 +186,7 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "person": viewer,
         "form": form,
         "existing": existing,
+        "is_inviter": is_inviter(viewer.entry, policy),
         "may_share": viewer.may(Permission.SHARE_APPS),
         "preview": _preview(viewer, form.destination()),
     }
@@ -201,6 +203,8 @@ def _invited_together(request: HttpRequest, row: GuestRow) -> HttpResponse:
 def _invited(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     _warn(request, invitation)
     if not invitation.send_mail:
+        text = _("%(guest)s is invited. No e-mail is sent: pass the link on yourself.")
+        messages.success(request, text % {"guest": invitation.entry})
         return redirect("invitations:link", entry_id=invitation.entry_id)
     text = _("%(guest)s is invited. The e-mail leaves within seconds.")
     messages.success(request, text % {"guest": invitation.entry})

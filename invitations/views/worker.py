@@ -90,7 +90,9 @@ def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
     return done
 
 
-def _say_shared(request: HttpRequest, done: list[access.Shared], name: str) -> None:
+def _say_shared(
+    request: HttpRequest, done: list[access.Shared], name: str, *, has_message: bool
+) -> None:
     """What became of each address: the new ones, and those that were known here before."""
     if new := [each for each in done if each.is_new]:
         text = ngettext(
@@ -103,12 +105,11 @@ def _say_shared(request: HttpRequest, done: list[access.Shared], name: str) -> N
     kept_out = [each for each in known if not each.entry.enabled]
     inside = [each for each in known if each.entry.enabled and each.entry.is_accepted]
     waiting = [each for each in known if each.entry.enabled and not each.entry.is_accepted]
+    here = _("Here already, now with %(name)s: %(people)s.")
+    if has_message:
+        here = _("Here already, now with %(name)s: %(people)s. Your message did not go to them.")
     for tell, people, text in (
-        (
-            messages.success,
-            inside,
-            _("Here already, now with %(name)s: %(people)s. Your message did not go to them."),
-        ),
+        (messages.success, inside, here),
         (
             messages.info,
             waiting,
@@ -184,7 +185,8 @@ def share(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if form.is_valid():
         done = _share_all(form, viewer)
         if done:
-            _say_shared(request, done, str(form.chosen))
+            has_message = bool(form.cleaned_data["message"].strip())
+            _say_shared(request, done, str(form.chosen), has_message=has_message)
             return redirect("invitations:share")
     context = {
         "person": viewer,

@@ -1,5 +1,7 @@
 """What Foyer's templates need beyond Django's own tags."""
 
+import re
+
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
@@ -20,12 +22,12 @@ def icon(name: str) -> SafeString:
 
 @register.filter
 def soft_break(address: str) -> SafeString:
-    """An address or a host that may break at its @ or dots, whatever the direction around it."""
+    """An address or a host that may break at its @, dots or port, whatever the direction around it."""
     local, at, domain = str(address).rpartition("@")
     if at:
         return format_html("<bdi>{}@<wbr>{}</bdi>", local, domain)
-    first, *more = domain.split(".")
-    rest = format_html_join("", "<wbr>.{}", ((part,) for part in more))
+    first, *more = re.split(r"(?=\.|:\d)", domain)
+    rest = format_html_join("", "<wbr>{}", ((part,) for part in more))
     return format_html("<bdi>{}{}</bdi>", first, rest)
 
 

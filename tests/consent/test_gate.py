@@ -267,5 +267,12 @@ def test_administrators_publish_terms_in_two_languages(
     with schema.in_tenant(contoso):
         published = TermsOfUse.objects.get()
         assert published.accept_again_after == timedelta(days=90)
+    path = admin.path("consent:terms")
+    again = admin.client.post(path, data, follow=True)  # pressed twice: nobody is asked twice
+    assert "Nothing was changed" in again.content.decode()
+    with schema.in_tenant(contoso):
+        assert TermsOfUse.objects.get() == published
     assert "Be kind." in at().get("consent:terms_of_use").content.decode()
+    ended = admin.client.post(path, data | {"required": ""}, follow=True)
+    assert "Guests are not asked any more" in ended.content.decode()
     assert at().get("consent:terms_of_use_version", version=7).status_code == 404

@@ -125,6 +125,8 @@ def test_somebody_who_is_locked_out_may_leave(
         DirectoryEntry.objects.filter(account=gita).update(enabled=False)
     page = guest.client.get("/organizations/contoso/").content.decode()
     assert "has blocked your sign-in" in page
+    page = guest.client.get("/organizations/").content.decode()
+    assert "No app is open to you here now" in page
     suspend_tenant(contoso)
     assert "closed for now" in guest.client.get("/organizations/").content.decode()
     prove_again(guest)

@@ -167,6 +167,7 @@ def test_a_public_app_keeps_no_secret(at: At, alice: Account) -> None:
         ("redirect_uris", f"{CALLBACK}\nhttp://rooms.contoso.example/", "cannot be used"),
         ("redirect_uris", f"{CALLBACK}#x", "cannot be used"),
         ("sign_out_uris", "mailto:a@b.example", "cannot be used"),
+        ("client_type", "service", "A service signs nobody in"),
         ("client_type", "native", "not one of the available choices"),
         ("who_may_enter", "nobody", "not one of the available choices"),
         ("id_token_algorithm", "none", "not one of the available choices"),
@@ -258,13 +259,22 @@ def test_people_and_groups_are_given_an_app(
     with schema.in_tenant(contoso):
         given = AppAssignment.objects.get(entry=guest)
         assert given.roles == ["editor", "reader"]
-    for bad in ({}, {"email": "x"}, {"email": gita.email, "group": str(group.pk)}):
-        assert admin.post("consent:app", {"do": "assign", **bad}, app_id=app_id).status_code == 400
+    for bad, said in (
+        ({}, "Enter an address or choose a group<"),
+        ({"email": "x"}, "Enter one e-mail address"),
+        ({"email": gita.email, "group": str(group.pk)}, "choose a group, not both"),
+    ):
+        answer = admin.post("consent:app", {"do": "assign", **bad}, app_id=app_id)
+        assert answer.status_code == 400
+        assert said in text(answer)
     long = {"do": "assign", "email": gita.email, "roles": "x" * 65}
     assert "At most ten roles" in text(admin.post("consent:app", long, app_id=app_id))
     data = {"do": "unassign", "assignment": str(given.pk)}
     assert admin.post("consent:app", data, app_id=app_id).status_code == 302
-    assert admin.post("consent:app", data, app_id=app_id).status_code == 404
+    again = admin.post("consent:app", data, app_id=app_id)  # from another tab that still shows it
+    assert again.status_code == 404
+    assert "something changed meanwhile" in text(again)
+    assert "Client ID" in text(again)
     with schema.in_tenant(contoso):
         assert not AppAssignment.objects.filter(entry=guest).exists()
 

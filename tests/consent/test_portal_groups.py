@@ -108,6 +108,11 @@ def test_an_invitation_names_apps_and_groups(
         assert invitation.apps_given.get().app_id == rooms.client.app_id
         assert invitation.groups_given.get().group_id == group.pk
     assert "Project room" in text(admin.get("invitations:guests"))
+    for name, of in (
+        ("consent:app", {"app_id": rooms.client.app_id}),
+        ("invitations:group", {"group_id": group.pk}),
+    ):
+        assert "Guest · Not accepted yet" in text(admin.get(name, **of))
 
 
 def test_a_guest_inviter_gives_only_what_is_theirs(

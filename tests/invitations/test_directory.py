@@ -241,8 +241,13 @@ def test_a_guest_becomes_a_member_and_a_guest_again(
     guest: DirectoryEntry, at: At, alice: Account, gita: Account, contoso: Tenant
 ) -> None:
     admin = at(alice)
-    for kind in (UserType.MEMBER, UserType.GUEST):
-        admin.post("invitations:act", {}, entry_id=guest.pk, action="convert")
+    for action, kind in (("make_member", UserType.MEMBER), ("make_guest", UserType.GUEST)):
+        page = admin.get("invitations:guest", entry_id=guest.pk).content.decode()
+        assert f"/do/{action}/" in page
+        assert page.count("/do/make_") == 1
+        for expected in (302, 409):  # pressed in another tab as well, it does not turn back
+            answer = admin.post("invitations:act", {}, entry_id=guest.pk, action=action)
+            assert answer.status_code == expected
         assert Membership.objects.get(account=gita).user_type == kind
         assert entry_of(contoso, gita).user_type == kind
     with schema.in_tenant(contoso), pytest.raises(TransitionError):
@@ -290,7 +295,7 @@ def test_a_demotion_counts_at_the_next_request(
 # --- the last administrator (P06) -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["block", "delete", "reset", "convert", "roles"])
+@pytest.mark.parametrize("action", ["block", "delete", "reset", "make_guest", "roles"])
 def test_the_last_administrator_stays(
     at: At, alice: Account, gita: Account, contoso: Tenant, action: str
 ) -> None:
@@ -306,7 +311,7 @@ def test_the_last_administrator_stays(
             "block": lambda: directory.block_sign_in(entry=me, by=other),
             "delete": lambda: directory.delete_entry(entry=me, by=other),
             "reset": lambda: reset_redemption(entry=me, by=other),
-            "convert": lambda: directory.convert(entry=me, user_type=UserType.GUEST, by=other),
+            "make_guest": lambda: directory.convert(entry=me, user_type=UserType.GUEST, by=other),
             "roles": lambda: directory.set_roles(entry=me, roles=[], by=other),
         }
         with pytest.raises(LastAdministratorError):
@@ -382,7 +387,7 @@ def test_two_people_invite_one_address_together(race: Race) -> None:
 
 MAY: dict[Role, set[str]] = {
     Role.ADMINISTRATOR: set(ACTIONS),
-    Role.USER_ADMINISTRATOR: set(ACTIONS) - {"convert", "roles"},
+    Role.USER_ADMINISTRATOR: set(ACTIONS) - {"make_member", "make_guest", "roles"},
     Role.GUEST_INVITER: set(),
     Role.AUDITOR: set(),
 }

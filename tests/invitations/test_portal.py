@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from invitations.models import (
     AuditAction,
@@ -20,8 +21,10 @@ from invitations.models import (
     TenantPolicy,
 )
 from invitations.permissions import Role
+from invitations.rows import short_date
 from tenants import schema
 from tenants.models import Account, OutgoingMail, Tenant
+from tests.apps import make_app
 from tests.conftest import ROOMS, Invite, Place, add_second_factor
 
 At = Callable[..., Place]
@@ -104,7 +107,9 @@ def test_without_mail_the_administrator_gets_the_link(
     admin = at(alice)
     data = {name: value for name, value in FORM.items() if name != "send_mail"}
     answer = admin.post("invitations:invite", data)
-    assert "/redeem/" not in text(admin.client.get(answer["Location"]))
+    before = text(admin.client.get(answer["Location"]))
+    assert "/redeem/" not in before
+    assert "is invited. No e-mail is sent" in before
     page = text(admin.client.post(answer["Location"]))
     assert re.search(r"https://testserver/o/contoso/redeem/[\w-]{54}", page)
     assert not OutgoingMail.objects.exists()
@@ -395,3 +400,85 @@ def test_a_name_in_mixed_scripts_is_shown_with_a_warning(at: At, alice: Account)
     page = text(admin.client.post(admin.path("invitations:invite"), data, follow=True))
     assert "look alike" in page
     assert "g@xn--80a1acny.example" in page.replace("<wbr>", "")
+
+
+def test_members_are_called_members(at: At, alice: Account, contoso: Tenant) -> None:
+    admin = at(alice)
+    page = text(admin.client.get(admin.path("invitations:guests"), {"type": "members"}))
+    assert "<title>Members – Contoso" in page
+    assert "Members, newest invitation first" in page
+    page = text(admin.client.get(admin.path("invitations:guests"), {"type": "members", "q": "?"}))
+    assert "No member fits." in page
+    assert "Show everybody" in page
+    with schema.in_tenant(contoso):
+        me = DirectoryEntry.objects.get(account=alice)
+    page = text(admin.get("invitations:guest", entry_id=me.pk))
+    assert re.search(r'class="crumb">\s*<a href="[^"]+type=members">Members', page)
+
+
+def test_the_app_that_opens_is_named(at: At, alice: Account, contoso: Tenant) -> None:
+    """In the list and on the guest's page, also after the app was taken back with the invitation."""
+    app = make_app(contoso)
+    admin = at(alice)
+    data = {"landing": "", "apps": str(app.client.app_id)}
+    admin.post("invitations:invite", FORM | data)
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.get(address=FORM["email"])
+    for _ in range(2):
+        page = text(admin.get("invitations:guest", entry_id=entry.pk))
+        assert "<dt>Opens</dt><dd>Project room</dd>" in page
+        admin.post("invitations:revoke", entry_id=entry.pk)
+    assert "Project room" in text(admin.get("invitations:guests"))
+
+
+def test_a_list_of_domains_that_counts_for_nothing_is_not_taken(
+    at: At, alice: Account, contoso: Tenant
+) -> None:
+    """Else an administrator believes that only these may be invited."""
+    admin = at(alice)
+    data = {"save": "1", "validity": WEEK, "keep": "90", "who_may_invite": "members"}
+    rules = {"domain_rule": "any", "domains": "northwind.example"}
+    answer = admin.post("invitations:policies", data | rules)
+    assert answer.status_code == 400
+    assert "Choose what these domains are for" in text(answer)
+    for rule in ("allow", "any"):  # switching the rule off needs no clearing
+        answer = admin.post("invitations:policies", data | rules | {"domain_rule": rule})
+        assert answer.status_code == 302
+    with schema.in_tenant(contoso):
+        assert TenantPolicy.objects.get().domains == []
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "27 Nov 2026"), ("nl", "27 nov 2026")])
+def test_dutch_months_are_written_small(language: str, said: str) -> None:
+    with translation.override(language):
+        assert short_date(datetime(2026, 11, 27, 12, tzinfo=UTC)) == said
+
+
+def test_who_was_signed_out_meanwhile_is_told_that_nothing_was_saved(
+    at: At, alice: Account
+) -> None:
+    """The button's own address may have no page: back to the one that it was on."""
+    nobody, admin = at(), at(alice)
+    page = nobody.path("invitations:guests")
+    answer = nobody.client.post(
+        nobody.path("invitations:resend", entry_id=uuid4()),
+        headers={"referer": f"https://testserver{page}"},
+    )
+    assert answer["Location"] == f"/accounts/login/code/?next={page}"
+    admin.client.cookies.update(nobody.client.cookies)
+    assert "so nothing was saved or sent" in text(admin.client.get(page))
+    for elsewhere in ("https://evil.example/o/contoso/", "https://testserver/o/fabrikam/", "x"):
+        path = nobody.path("invitations:invite")
+        answer = nobody.client.post(path, headers={"referer": elsewhere})
+        assert answer["Location"] == f"/accounts/login/code/?next={path}"
+
+
+def test_who_may_not_invite_is_told_before_the_form_is_filled(
+    at: At, alice: Account, contoso: Tenant
+) -> None:
+    """P03: with the way to change it, for who may."""
+    admin, said = at(alice), "does not let you invite people. <a href"
+    assert said not in text(admin.get("invitations:invite"))
+    with schema.in_tenant(contoso):
+        TenantPolicy.objects.update(who_may_invite="nobody")
+    assert said in text(admin.get("invitations:invite"))

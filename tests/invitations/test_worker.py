@@ -129,6 +129,7 @@ def test_a_form_that_cannot_be_used_loses_nothing(
     assert answer.status_code == 400
     page = answer.content.decode()
     assert said in page
+    assert "Nobody has been invited yet" in page
     assert data["message"] in page
     assert data["to"].splitlines()[:1] == [] or data["to"].splitlines()[0] in page
     assert checksum(contoso) == before
@@ -154,6 +155,11 @@ def test_who_is_here_already_gets_the_app_and_a_mail(
     data = asked(drawings, gita.email, "pending@tailspin.example")
     answer = person.client.post(person.path("invitations:share"), data, follow=True)
     assert f"Here already, now with Drawings: {gita.email}." in text(answer)
+    assert "Your message" not in text(answer)
+    said = person.client.post(
+        person.path("invitations:share"), data | {"message": "Welcome"}, follow=True
+    )
+    assert "Your message did not go to them." in text(said)
     assert "Invited already, Drawings comes with it: pending@tailspin.example." in text(answer)
     with schema.in_tenant(contoso):
         block_sign_in(entry=guest, by=None)

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
-from tenants.models import Account
+from tenants.models import Account, Tenant
 from tenants.reauthentication import require_recent
 from tests.tenants.conftest import (
     CODE_PAGE,
@@ -239,3 +239,19 @@ def test_a_passkey_offered_on_the_way_leads_back(gita: Account) -> None:
     assert '"residentKey": "required"' in page
     foreign = sign_in(gita).get("/accounts/passkey/?next=https://evil.example/").content
     assert b'href="https://evil' not in foreign
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (REQUEST, ["Enter an e-mail address"]),
+        ("/accounts/login/", ["Enter an e-mail address", "Enter your password"]),
+        ("/o/contoso/enter/", ["Enter an e-mail address"]),
+    ],
+)
+def test_an_empty_answer_is_told_what_to_enter(
+    client: Client, contoso: Tenant, path: str, said: list[str]
+) -> None:
+    page = client.post(path, {"address": ""}).content.decode()
+    assert all(words in page for words in said)
+    assert "This field is required" not in page

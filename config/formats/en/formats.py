@@ -1,5 +1,6 @@
 """Dates as the designs show them: 14 March 2026, 17:00."""
 
 DATE_FORMAT = "j F Y"
+SHORT_DATE_FORMAT = "j M Y"
 DATETIME_FORMAT = "j F Y, H:i"
 TIME_FORMAT = "H:i"
