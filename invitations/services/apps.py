@@ -27,11 +27,12 @@ from invitations.models.assignment import apps_of_group, apps_open_to, assignmen
 from invitations.redirects import app_origin_of
 from invitations.services.fields import clean_display_name
 from invitations.services.logos import clean_logo
-from invitations.services.sharing import hold, strike
+from invitations.services.sharing import hold, hold_person, strike
 from invitations.states import ExternalUserState
 from tenants import schema
 from tenants.mail import outbox
 from tenants.models import MailKind
+from tenants.repeating import repeated
 from tenants.words import WordsError, check_name
 
 LONGEST_NAME = 64
@@ -218,6 +219,7 @@ def _gains(entry: DirectoryEntry, apps: QuerySet[SharedApp]) -> bool:
     return apps.exclude(home_url="").exclude(pk__in=apps_open_to(entry.pk).values("pk")).exists()
 
 
+@repeated
 @transaction.atomic
 def assign(
     app: SharedApp,
@@ -235,6 +237,8 @@ def assign(
     """
     person = to if isinstance(to, DirectoryEntry) else None
     whom: dict[str, Any] = {"entry": to} if person else {"group": to}
+    if person:
+        hold_person(person)
     hold([app] if isinstance(to, DirectoryEntry) else [app, to])
     newcomers = _newcomers(app, to) if isinstance(to, Group) else []
     gains = person is not None and _gains(person, SharedApp.objects.filter(pk=app.pk))
@@ -256,13 +260,19 @@ def assign(
     return assignment
 
 
+@repeated
 @transaction.atomic
 def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
     """Take an app away from a person or group; what it was given for them is dead, and stays so
-    when it is assigned again (O07)."""
+    when it is assigned again (O07). Nothing happens, and nothing is told, when it is taken already.
+    """
+    if assignment.entry:
+        hold_person(assignment.entry)
+    hold([], if_there=[each for each in (assignment.app, assignment.group) if each])
+    if not AppAssignment.objects.filter(pk=assignment.pk).delete()[0]:
+        return
     if assignment.entry:
         strike(assignment.entry, apps=[assignment.app])
-    assignment.delete()
     audit.record(
         AuditAction.APP_UNASSIGNED,
         actor=by,
@@ -293,6 +303,7 @@ def change_group(
     audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of_group(locked))
 
 
+@repeated
 @transaction.atomic
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
@@ -303,6 +314,7 @@ def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk), name=group.name)
 
 
+@repeated
 @transaction.atomic
 def add_to_group(
     group: Group,
@@ -316,6 +328,7 @@ def add_to_group(
     Whoever is in the directory is mailed about it when one of the apps is new to them.
     `given_with` is as above.
     """
+    hold_person(entry)
     hold([group])
     gains = _gains(entry, apps_of_group(group))
     member, made = GroupMember.objects.get_or_create(
@@ -328,9 +341,12 @@ def add_to_group(
         audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, **told)
 
 
+@repeated
 @transaction.atomic
 def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     """Take somebody out, with the apps that the group gave them."""
+    hold_person(entry)
+    hold([], if_there=[group])
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
         strike(entry, groups=[group])
         told: dict[str, Any] = {"group": str(group.pk), "name": group.name}

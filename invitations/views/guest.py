@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -164,7 +164,7 @@ def _perform(
         action.perform(entry=row.entry, by=viewer.entry, **(form.asked() if form else {}))
     except FieldError as error:
         say(form, error)
-    except DirectoryEntry.DoesNotExist as error:
+    except ObjectDoesNotExist as error:
         raise Http404 from error
     except (InvitingNotAllowedError, SharingNotAllowedError) as error:
         raise PermissionDenied from error
@@ -260,7 +260,7 @@ def selection(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         try:
             perform(entry=row.entry, by=viewer.entry)
             done += 1
-        except (InvitationError, DirectoryEntry.DoesNotExist):
+        except (InvitationError, ObjectDoesNotExist):
             failed += 1
     if done:
         text = ngettext("Done for %(number)s person.", "Done for %(number)s people.", done)

@@ -177,6 +177,10 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         except InvitingNotAllowedError:
             form.add_error(None, str(NOT_ALLOWED))
             status = HTTPStatus.FORBIDDEN
+        except SharingNotAllowedError as error:
+            raise PermissionDenied from error
+        except ObjectDoesNotExist as error:
+            raise Http404 from error
         else:
             return _invited(request, invitation)
     context = {
