@@ -147,7 +147,12 @@ def _invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
         with_apps(Invitation.objects.with_clock().with_landing())
         .annotate(**policy_facts())
         .select_related("entry", "invited_by")
-        .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
+        .filter(
+            pk=mail.about,
+            serial=mail.serial,
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
         .first()
     )
     if invitation is None or not invitation.is_live:
@@ -267,9 +272,11 @@ def _notice_line(notice: Notice) -> dict[str, Any]:
 def _notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     """Everything somebody has not been told yet, in one mail."""
     waiting = notices.unmailed(mail.about)
-    if not waiting or waiting[0].recipient.deleted_at:
+    if not waiting:
         return None
     recipient = waiting[0].recipient
+    if recipient.deleted_at or not recipient.enabled:
+        return None
     with translation.override(recipient.language or tenant.language):
         lines = [_notice_line(notice) for notice in waiting]
         context = {

@@ -141,6 +141,9 @@ def _entry_for(address: str, *, display_name: str, user_type: UserType) -> Direc
         entry, made = present.get_or_create(address=address, defaults=defaults)
     if entry.is_accepted:
         raise GuestAlreadyAcceptedError(entry.pk)
+    if not entry.enabled:
+        # Their links open nothing: who is kept out is not mailed one either.
+        raise GuestAlreadyInvitedError(entry.pk)
     if not made and display_name and display_name != entry.display_name:
         entry.display_name = display_name
         entry.save(update_fields=["display_name"])

@@ -225,6 +225,8 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
         raise Http404 from error
     except TransitionError:
         text = _("%(guest)s has accepted already: there is nothing to send.")
+        if not row.entry.is_accepted:
+            text = _("This is not possible any more: something changed meanwhile.")
         messages.error(request, text % {"guest": row.entry})
     else:
         text = _("%(guest)s gets a new link. The old one does not work any more.")
