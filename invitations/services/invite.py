@@ -33,6 +33,7 @@ from invitations.services import fields
 from invitations.services.sharing import (
     check_domain,
     check_inviting,
+    check_rights,
     give_along,
     take_back,
     told_of,
@@ -197,6 +198,8 @@ def invite_guest(
     clean_validity = fields.clean_validity(validity, policy)
     chosen_language = clean_language(language)
     entry = _entry_for(address, display_name=entry_name, user_type=user_type)
+    if invited_by:
+        check_rights(entry, invited_by)
     _make_room(entry)
     invitation = open_invitation(
         entry,
