@@ -246,5 +246,5 @@ def add_contact(*, address: str, display_name: str, by: DirectoryEntry | None) -
 @transaction.atomic
 def remove_contact(contact: Contact, *, by: DirectoryEntry | None) -> None:
     """Take it out; entries that were kept without address because of it stay so."""
-    audit.record(AuditAction.CONTACT_REMOVED, actor=by, contact=str(contact.pk))
-    contact.delete()
+    if Contact.objects.filter(pk=contact.pk).delete()[0]:
+        audit.record(AuditAction.CONTACT_REMOVED, actor=by, contact=str(contact.pk))
