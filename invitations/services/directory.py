@@ -28,6 +28,7 @@ from invitations.permissions import Role
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.invite import conflict_of
+from invitations.services.sharing import take_back
 from invitations.states import (
     DeletionReason,
     EndReason,
@@ -62,9 +63,11 @@ def _not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
 
 
 def end_invitations(entry: DirectoryEntry, reason: EndReason) -> None:
-    """Revoke what is open for a locked entry: its tickets are dead from now on."""
+    """Revoke what is open for a locked entry: its tickets are dead from now on, and what it brought
+    along goes with it; whoever sends it again after a restore gives it again."""
     for invitation in Invitation.objects.open().select_for_update().filter(entry=entry):
         invitation.move_to(InvitationStatus.REVOKED, reason=reason)
+        take_back(invitation)
 
 
 def unbind(entry: DirectoryEntry) -> None:
