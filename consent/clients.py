@@ -127,9 +127,9 @@ def add_secret(client: OAuthClient, *, by: DirectoryEntry | None) -> str:
 @transaction.atomic
 def remove_secret(row: ClientSecret, *, by: DirectoryEntry | None) -> None:
     """From the next request on it opens nothing."""
-    app, secret = row.client.app, str(row.pk)
-    row.delete()
-    _record_secret(AuditAction.APP_SECRET_REMOVED, app, secret=secret, by=by)
+    if ClientSecret.objects.filter(pk=row.pk).delete()[0]:
+        app, secret = row.client.app, str(row.pk)
+        _record_secret(AuditAction.APP_SECRET_REMOVED, app, secret=secret, by=by)
 
 
 def _record_secret(

@@ -3,8 +3,8 @@
 One statement: the database numbers the row, dates it and chains it to the one before
 (`invitations.chain`). From the first row on, a transaction holds the lock of its tenant's
 `AuditHead` until it ends, which is why numbers have no gaps. So that nobody waits in a circle,
-write audit rows after everything that locks rows others may hold: entry, invitation, policy, then
-the audit head.
+write audit rows after everything that locks rows others may hold: entry, invitation, policy, apps,
+groups, then the audit head.
 """
 
 import uuid

@@ -21,7 +21,7 @@ class TransitionError(InvitationError):
 
 
 class GuestAlreadyInvitedError(InvitationError):
-    """There is an open invitation for this address: resend it instead."""
+    """There is an open invitation for this address: resend it instead. Or who has it is blocked."""
 
     def __init__(self, entry_id: UUID) -> None:
         super().__init__(str(entry_id))

@@ -35,6 +35,13 @@ def _is_hidden(text: str, at: int) -> bool:
     return not (character in JOINERS and joins)
 
 
+def visible(text: str) -> str:
+    """The text without what cannot be seen or turns other text around, for what nobody can be
+    asked to type again; in one line."""
+    spaced = " ".join(text.split())
+    return "".join(each for at, each in enumerate(spaced) if not _is_hidden(spaced, at))
+
+
 def check_name(text: str, *, longest: int, own_domains: frozenset[str] = frozenset()) -> str:
     """A person's or an organization's name, trimmed and NFC; raises `WordsError`.
 

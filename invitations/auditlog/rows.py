@@ -117,9 +117,25 @@ def with_names(found: Iterable[AuditEvent]) -> list[AuditRow]:
     ]
 
 
+# Nobody decides these: time is up, or a token was used twice.
+BY_ITSELF = frozenset(
+    {
+        AuditAction.INVITATION_REMINDED,
+        AuditAction.INVITATION_PURGED,
+        AuditAction.ENTRY_PURGED,
+        AuditAction.APP_TOKENS_ENDED,
+    }
+)
+
+
 def _actorless(row: AuditEvent) -> str:
-    """Without an actor it was the operator, or whoever held the link of the invitation."""
+    """Without an actor it was the operator, time, or whoever held the link of the invitation."""
+    if row.action in BY_ITSELF or row.detail.get("never_redeemed"):
+        return "Foyer"
+    if row.detail.get("asked_by_guest"):
+        return _("Somebody who signed in")
     held = {
+        AuditAction.CORRECTION_ASKED,
         AuditAction.INVITATION_DECLINED,
         AuditAction.INVITATION_REPORTED,
         AuditAction.INVITATION_REPLAYED,

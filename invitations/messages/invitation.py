@@ -50,7 +50,12 @@ def invitation_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
         with_apps(Invitation.objects.with_clock().with_landing())
         .annotate(**policy_facts())
         .select_related("entry", "invited_by")
-        .filter(pk=mail.about, serial=mail.serial, entry__deleted_at__isnull=True)
+        .filter(
+            pk=mail.about,
+            serial=mail.serial,
+            entry__deleted_at__isnull=True,
+            entry__enabled=True,
+        )
         .first()
     )
     if invitation is None or not invitation.is_live:

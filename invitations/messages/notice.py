@@ -40,9 +40,11 @@ def _notice_line(notice: Notice) -> dict[str, Any]:
 def notices_mail(mail: OutgoingMail, tenant: Tenant) -> Letter | None:
     """Everything somebody has not been told yet, in one mail."""
     waiting = notices.unmailed(mail.about)
-    if not waiting or waiting[0].recipient.deleted_at:
+    if not waiting:
         return None
     recipient = waiting[0].recipient
+    if recipient.deleted_at or not recipient.enabled:
+        return None
     with translation.override(recipient.language or tenant.language):
         lines = [_notice_line(notice) for notice in waiting]
         context = {

@@ -18,11 +18,14 @@ from invitations.services.directory import lock_entry
 from invitations.services.groups import add_to_group, take_from_group
 from invitations.services.invite import invite_guest
 from invitations.services.manage import revoke_invitation
+from invitations.services.offers import hold
 from invitations.services.sharing import own_apps, own_groups
+from tenants.repeating import repeated
 
 MOST_AT_ONCE = 5
 
 
+@repeated
 @transaction.atomic
 def set_access(
     *,
@@ -33,10 +36,18 @@ def set_access(
 ) -> None:
     """Exactly these apps, beside what groups give, and these groups; what stays keeps its roles.
 
-    Raises `DirectoryEntry.DoesNotExist` when the person is gone meanwhile.
+    Raises `DoesNotExist` when the person, or what they are given, is gone meanwhile.
     """
     locked = lock_entry(entry)
     wanted_apps, wanted_groups = set(apps), set(groups)
+    # Also what may be taken away: all of it before the first word in the audit log.
+    hold(
+        [*wanted_apps, *wanted_groups],
+        if_there=[
+            *SharedApp.objects.filter(assignments__entry=locked),
+            *Group.objects.filter(members__entry=locked),
+        ],
+    )
     given = AppAssignment.objects.filter(entry=locked).select_related("app", "entry")
     for assignment in given.exclude(app__in=wanted_apps):
         unassign(assignment, by=by)
@@ -100,6 +111,7 @@ def _take_own(entry: DirectoryEntry, by: DirectoryEntry) -> bool:
     given = AppAssignment.objects.filter(entry=entry, app__in=own_apps(by))
     assignments = list(given.select_related("app", "entry"))
     groups = list(own_groups(by).filter(members__entry=entry))
+    hold([], if_there=[*(assignment.app for assignment in assignments), *groups])
     for assignment in assignments:
         unassign(assignment, by=by)
     for group in groups:
@@ -107,6 +119,7 @@ def _take_own(entry: DirectoryEntry, by: DirectoryEntry) -> bool:
     return bool(assignments or groups)
 
 
+@repeated
 @transaction.atomic
 def end_sharing(*, entry: DirectoryEntry, by: DirectoryEntry) -> None:
     """What an inviter or owner takes back: their open invitation, else what is their own.

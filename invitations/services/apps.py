@@ -22,8 +22,9 @@ from invitations.models import (
 from invitations.redirects import app_origin_of
 from invitations.services.logos import clean_logo
 from invitations.services.naming import clean_description, clean_name, save_named
-from invitations.services.offers import hold, strike
+from invitations.services.offers import hold, hold_person, strike
 from invitations.services.telling import gains_any, newcomers_to, tell
+from tenants.repeating import repeated
 
 
 def _clean_home(url: str) -> tuple[str, str]:
@@ -136,6 +137,7 @@ def _clean_roles(roles: Iterable[str]) -> list[str]:
     return found
 
 
+@repeated
 @transaction.atomic
 def assign(
     app: SharedApp,
@@ -153,6 +155,8 @@ def assign(
     """
     person = to if isinstance(to, DirectoryEntry) else None
     whom: dict[str, Any] = {"entry": to} if person else {"group": to}
+    if person:
+        hold_person(person)
     hold([app] if isinstance(to, DirectoryEntry) else [app, to])
     newcomers = newcomers_to(app, to) if isinstance(to, Group) else []
     gains = person is not None and gains_any(person, SharedApp.objects.filter(pk=app.pk))
@@ -174,13 +178,19 @@ def assign(
     return assignment
 
 
+@repeated
 @transaction.atomic
 def unassign(assignment: AppAssignment, *, by: DirectoryEntry | None) -> None:
     """Take an app away from a person or group; what it was given for them is dead, and stays so
-    when it is assigned again (O07)."""
+    when it is assigned again (O07). Nothing happens, and nothing is told, when it is taken already.
+    """
+    if assignment.entry:
+        hold_person(assignment.entry)
+    hold([], if_there=[each for each in (assignment.app, assignment.group) if each])
+    if not AppAssignment.objects.filter(pk=assignment.pk).delete()[0]:
+        return
     if assignment.entry:
         strike(assignment.entry, apps=[assignment.app])
-    assignment.delete()
     audit.record(
         AuditAction.APP_UNASSIGNED,
         actor=by,

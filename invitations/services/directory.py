@@ -28,6 +28,7 @@ from invitations.permissions import Role
 from invitations.services import fields
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.invite import conflict_of
+from invitations.services.offers import take_back
 from invitations.states import (
     DeletionReason,
     EndReason,
@@ -63,9 +64,11 @@ def check_not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
 
 
 def end_invitations(entry: DirectoryEntry, reason: EndReason) -> None:
-    """Revoke what is open for a locked entry: its tickets are dead from now on."""
+    """Revoke what is open for a locked entry: its tickets are dead from now on, and what it brought
+    along goes with it; whoever sends it again after a restore gives it again."""
     for invitation in Invitation.objects.open().select_for_update().filter(entry=entry):
         invitation.move_to(InvitationStatus.REVOKED, reason=reason)
+        take_back(invitation)
 
 
 def unbind(entry: DirectoryEntry) -> None:
@@ -245,5 +248,5 @@ def add_contact(*, address: str, display_name: str, by: DirectoryEntry | None) -
 @transaction.atomic
 def remove_contact(contact: Contact, *, by: DirectoryEntry | None) -> None:
     """Take it out; entries that were kept without address because of it stay so."""
-    audit.record(AuditAction.CONTACT_REMOVED, actor=by, contact=str(contact.pk))
-    contact.delete()
+    if Contact.objects.filter(pk=contact.pk).delete()[0]:
+        audit.record(AuditAction.CONTACT_REMOVED, actor=by, contact=str(contact.pk))

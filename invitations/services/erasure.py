@@ -43,4 +43,6 @@ def erase_entry(entry: DirectoryEntry, *, action: AuditAction = AuditAction.ENTR
         deleted_at=Coalesce("deleted_at", Now()),
         deletion_reason=DeletionReason.ERASED,
     )
-    audit.record(action, actor=None, entry=entry)
+    # Who closed their account did it themselves; what is purged, time did.
+    by = entry if action == AuditAction.ENTRY_ERASED else None
+    audit.record(action, actor=by, entry=entry)

@@ -8,8 +8,9 @@ from invitations import audit
 from invitations.models import AuditAction, DirectoryEntry, Group, GroupMember, Invitation
 from invitations.models.assignment import apps_of_group
 from invitations.services.naming import clean_description, clean_name, save_named
-from invitations.services.offers import hold, strike
+from invitations.services.offers import hold, hold_person, strike
 from invitations.services.telling import gains_any, tell
+from tenants.repeating import repeated
 
 
 def _told_of(group: Group) -> dict[str, Any]:
@@ -36,6 +37,7 @@ def change_group(
     audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of(locked))
 
 
+@repeated
 @transaction.atomic
 def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     """Dissolve it: who had apps only by it has them no more."""
@@ -46,6 +48,7 @@ def remove_group(group: Group, *, by: DirectoryEntry | None) -> None:
     audit.record(AuditAction.GROUP_REMOVED, actor=by, group=str(group.pk), name=group.name)
 
 
+@repeated
 @transaction.atomic
 def add_to_group(
     group: Group,
@@ -59,6 +62,7 @@ def add_to_group(
     Whoever is in the directory is mailed about it when one of the apps is new to them.
     `given_with` is an open invitation that it goes with when that is revoked.
     """
+    hold_person(entry)
     hold([group])
     gains = gains_any(entry, apps_of_group(group))
     member, made = GroupMember.objects.get_or_create(
@@ -71,9 +75,12 @@ def add_to_group(
         audit.record(AuditAction.GROUP_MEMBER_ADDED, actor=by, entry=entry, **told)
 
 
+@repeated
 @transaction.atomic
 def take_from_group(group: Group, *, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
     """Take somebody out, with the apps that the group gave them."""
+    hold_person(entry)
+    hold([], if_there=[group])
     if GroupMember.objects.filter(group=group, entry=entry).delete()[0]:
         strike(entry, groups=[group])
         told: dict[str, Any] = {"group": str(group.pk), "name": group.name}

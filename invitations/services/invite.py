@@ -31,7 +31,7 @@ from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
 from invitations.services.offers import give_along, take_back, told_of
-from invitations.services.sharing import check_domain, check_inviting
+from invitations.services.sharing import check_domain, check_inviting, check_rights
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
 from tenants.addresses import AddressError, canonical_address
@@ -136,6 +136,9 @@ def _entry_for(address: str, *, display_name: str, user_type: UserType) -> Direc
         entry, made = present.get_or_create(address=address, defaults=defaults)
     if entry.is_accepted:
         raise GuestAlreadyAcceptedError(entry.pk)
+    if not entry.enabled:
+        # Their links open nothing: who is kept out is not mailed one either.
+        raise GuestAlreadyInvitedError(entry.pk)
     if not made and display_name and display_name != entry.display_name:
         entry.display_name = display_name
         entry.save(update_fields=["display_name"])
@@ -189,6 +192,8 @@ def invite_guest(
     clean_validity = fields.clean_validity(validity, policy)
     chosen_language = clean_language(language)
     entry = _entry_for(address, display_name=entry_name, user_type=user_type)
+    if invited_by:
+        check_rights(entry, invited_by)
     _make_room(entry)
     invitation = open_invitation(
         entry,

@@ -1,6 +1,8 @@
 """A logo, made anew from whatever was uploaded: nothing of the file itself is ever served."""
 
 import io
+import struct
+import zlib
 
 from PIL import Image, UnidentifiedImageError
 
@@ -31,6 +33,12 @@ def clean_logo(upload: bytes) -> bytes:
         OSError,
         ValueError,
         SyntaxError,
+        # What its readers stumble over in a file that is cut or made up.
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        struct.error,
+        zlib.error,
     ) as error:
         raise FieldError("logo", "picture") from error
     small.thumbnail((SIDE, SIDE))

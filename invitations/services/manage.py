@@ -40,6 +40,14 @@ def lock_newest(entry: DirectoryEntry) -> Invitation:
     return newest
 
 
+def _lock_sendable(entry: DirectoryEntry) -> Invitation:
+    """Like `lock_newest`, for what is about to be sent: not to somebody who is blocked."""
+    newest = lock_newest(entry)
+    if not newest.entry.enabled:
+        raise TransitionError("blocked")
+    return newest
+
+
 @transaction.atomic
 def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> Invitation:
     """A new ticket for the same offer; every older one is dead from now on (T09).
@@ -48,7 +56,7 @@ def resend_invitation(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> In
     what was taken back with them is given again.
     Raises what inviting raises, and `TransitionError` when there is nothing to send.
     """
-    previous = lock_newest(entry)
+    previous = _lock_sendable(entry)
     policy = TenantPolicy.objects.get()
     check_inviting(by, policy, **brought_by(previous))
     if by:
@@ -144,10 +152,10 @@ def correct_address(
     """The same offer to another mailbox: the old link is dead, apps and message stay.
 
     Raises what `check_moving` raises, `AddressTakenError`, `TransitionError` when the person has
-    accepted.
+    accepted or is blocked.
     """
     canonical = fields.clean_address(address)
-    previous = lock_newest(entry)
+    previous = _lock_sendable(entry)
     check_moving(previous.entry, by, TenantPolicy.objects.get(), to=canonical)
     _give_address(previous.entry, canonical)
     invitation = _open_again(previous, address=canonical, by=by, reason=EndReason.CORRECTED)
@@ -177,7 +185,7 @@ def reset_redemption(
     check_not_oneself(locked, by)
     keep_an_administrator(locked)
     previous = Invitation.objects.filter(entry=locked).order_by("-created_at").first()
-    if not locked.is_accepted or previous is None:
+    if not (locked.is_accepted and locked.enabled) or previous is None:
         raise TransitionError("nothing to reset")
     mailbox = fields.clean_address(address) if address else locked.address or previous.address
     check_moving(locked, by, TenantPolicy.objects.get(), to=mailbox)

@@ -27,15 +27,25 @@ def told_of(offered: Mapping[str, Iterable[Model]]) -> dict[str, Any]:
     return {name: [str(each.pk) for each in things] for name, things in offered.items()}
 
 
-def hold(things: Iterable[SharedApp | Group]) -> None:
-    """Keep these as they are while they are given, so that nobody takes them away meanwhile; in
-    one order, and before the audit. Raises `DoesNotExist` for one that is gone."""
-    kept = list(things)
+def hold(
+    things: Iterable[SharedApp | Group], *, if_there: Iterable[SharedApp | Group] = ()
+) -> None:
+    """Keep these as they are while they are given or taken, so that nobody takes them away
+    meanwhile: all at once, in one order, after the person they are about and before the audit.
+    Raises `DoesNotExist` for one of `things` that is gone."""
+    needed, wanted = list(things), list(if_there)
     for model in (SharedApp, Group):
-        pks = sorted({each.pk for each in kept if isinstance(each, model)})
-        rows: Any = model.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk")
-        if pks and len(list(rows.values_list("pk"))) < len(pks):
+        pks = {each.pk for each in needed if isinstance(each, model)}
+        all_pks = pks | {each.pk for each in wanted if isinstance(each, model)}
+        rows: Any = model.objects.select_for_update(no_key=True).filter(pk__in=all_pks)
+        if all_pks and not pks <= set(rows.order_by("pk").values_list("pk", flat=True)):
             raise model.DoesNotExist
+
+
+def hold_person(entry: DirectoryEntry) -> None:
+    """Whoever changes what somebody has holds them first, whatever happened to them since: as
+    everywhere, the person, then apps and groups, then the audit."""
+    list(DirectoryEntry.objects.select_for_update().filter(pk=entry.pk).values_list("pk"))
 
 
 def give_along(

@@ -7,6 +7,8 @@ from django.db import transaction
 from invitations import audit
 from invitations.errors import OwnersError
 from invitations.models import AuditAction, DirectoryEntry, Group, SharedApp
+from invitations.services.offers import hold_person
+from tenants.repeating import repeated
 
 MOST_OWNERS = 10
 
@@ -28,6 +30,7 @@ def _record(thing: SharedApp | Group, by: DirectoryEntry | None) -> None:
     )
 
 
+@repeated
 @transaction.atomic
 def add_owner(
     thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry | None
@@ -36,6 +39,7 @@ def add_owner(
 
     Raises `OwnersError` beyond ten, or for somebody who is not in.
     """
+    hold_person(owner)
     locked = _locked(thing)
     if locked.owners.filter(entry=owner).exists():
         return False
@@ -47,6 +51,7 @@ def add_owner(
     return True
 
 
+@repeated
 @transaction.atomic
 def take_owner(
     thing: SharedApp | Group, *, owner: DirectoryEntry, by: DirectoryEntry | None

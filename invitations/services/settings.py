@@ -79,5 +79,5 @@ def add_landing_page(*, name: str, url: str, by: DirectoryEntry | None) -> Landi
 @transaction.atomic
 def remove_landing_page(page: LandingPage, *, by: DirectoryEntry | None) -> None:
     """Take a page away; open invitations that point to its origin lead to My access instead."""
-    audit.record(AuditAction.LANDING_PAGE_REMOVED, actor=by, url=page.url)
-    page.delete()
+    if LandingPage.objects.filter(pk=page.pk).delete()[0]:
+        audit.record(AuditAction.LANDING_PAGE_REMOVED, actor=by, url=page.url)

@@ -7,6 +7,9 @@ from invitations.models import AuditAction, DirectoryEntry, Invitation, Notice, 
 from invitations.states import EndReason, InvitationStatus
 from tenants import schema
 from tenants.mail import blocks
+from tenants.words import visible
+
+LONGEST_REASON = 500
 
 
 @transaction.atomic
@@ -34,7 +37,7 @@ def report_invitation(invitation: Invitation, *, reason: str) -> None:
         NoticeKind.REPORTED,
         invitation.entry,
         invitation=invitation,
-        said=" ".join(reason.replace("\0", "").split())[:500],
+        said=visible(reason[:LONGEST_REASON]),
     )
 
 

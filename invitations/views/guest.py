@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -149,7 +149,7 @@ def _perform(
         action.perform(entry=row.entry, by=viewer.entry, **(form.asked() if form else {}))
     except FieldError as error:
         say(form, error)
-    except DirectoryEntry.DoesNotExist as error:
+    except ObjectDoesNotExist as error:
         raise Http404 from error
     except (InvitingNotAllowedError, SharingNotAllowedError) as error:
         raise PermissionDenied from error

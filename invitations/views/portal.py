@@ -179,6 +179,10 @@ def invite(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         except InvitingNotAllowedError:
             form.add_error(None, str(NOT_ALLOWED))
             status = HTTPStatus.FORBIDDEN
+        except SharingNotAllowedError as error:
+            raise PermissionDenied from error
+        except ObjectDoesNotExist as error:
+            raise Http404 from error
         else:
             return _invited(request, invitation)
     context = {
@@ -226,6 +230,8 @@ def resend(request: HttpRequest, viewer: Viewer, entry_id: UUID) -> HttpResponse
         raise Http404 from error
     except TransitionError:
         text = _("%(guest)s has accepted already: there is nothing to send.")
+        if not row.entry.is_accepted:
+            text = _("This is not possible any more: something changed meanwhile.")
         messages.error(request, text % {"guest": row.entry})
     else:
         text = _("%(guest)s gets a new link. The old one does not work any more.")

@@ -82,10 +82,13 @@ def redeem(request: HttpRequest, ticket: str) -> HttpResponse:
 
 def _again(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     """A used ticket: its guest goes on to the app, anybody else gets the dead page (T05)."""
-    redemption.note_replay(invitation)
     if redemption.is_redeemed_by(invitation, account_of(request)):
+        redemption.note_replay(invitation)
         destination = redemption.destination_of(invitation)
         return HttpResponseRedirect(destination, status=HTTPStatus.SEE_OTHER)
+    # Nobody fills the log by opening the same link for ever.
+    if not limits.is_exceeded(request, limits.MISSED_TICKETS):
+        redemption.note_replay(invitation)
     return dead_ticket(request)
 
 

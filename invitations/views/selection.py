@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import ngettext
@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST
 from invitations import guestlist
 from invitations.access import Viewer, require
 from invitations.errors import InvitationError
-from invitations.models import DirectoryEntry
 from invitations.permissions import Permission
 from invitations.rows import GuestRow
 from invitations.services import directory
@@ -64,7 +63,7 @@ def selection(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         try:
             perform(entry=row.entry, by=viewer.entry)
             done += 1
-        except (InvitationError, DirectoryEntry.DoesNotExist):
+        except (InvitationError, ObjectDoesNotExist):
             failed += 1
     if done:
         text = ngettext("Done for %(number)s person.", "Done for %(number)s people.", done)

@@ -35,6 +35,7 @@ from invitations.services import access
 from invitations.services.manage import correct_address, resend_invitation
 from invitations.services.sharing import is_inviter, own_apps, own_groups
 from tenants import schema
+from tenants.repeating import repeated
 
 NEWEST = 5
 
@@ -71,15 +72,23 @@ def _row(entry: DirectoryEntry | None) -> GuestRow:
 
 def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
     """All of them or none; empty when the form says why not."""
-    done: list[access.Shared] = []
     address = ""
     data = form.cleaned_data
+
+    @repeated
+    @transaction.atomic
+    def share_each() -> list[access.Shared]:
+        # Somebody else may be inviting the same strangers in another order: then once more.
+        nonlocal address
+        done: list[access.Shared] = []
+        access.hold_known(data["to"])
+        for address in data["to"]:
+            asked = {"address": address, "message": data["message"], "by": viewer.entry}
+            done.append(access.share(form.chosen, **asked))
+        return done
+
     try:
-        with transaction.atomic():
-            access.hold_known(data["to"])
-            for address in data["to"]:
-                asked = {"address": address, "message": data["message"], "by": viewer.entry}
-                done.append(access.share(form.chosen, **asked))
+        return share_each()
     except FieldError as error:
         form.add_error("to", f"{address}: {words_for(error)}")
         return []
@@ -87,7 +96,6 @@ def _share_all(form: ShareForm, viewer: Viewer) -> list[access.Shared]:
         raise PermissionDenied from error
     except ObjectDoesNotExist as error:
         raise Http404 from error
-    return done
 
 
 def _say_shared(

@@ -1,7 +1,11 @@
 """Shared apps: what they are, who owns them, their logos; with a decoy next door."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
 from typing import Any
 
 import pytest
@@ -218,6 +222,19 @@ def test_a_logo_is_drawn_anew(rooms: SharedApp, form: str) -> None:
     services.set_logo(rooms, upload=None, by=None)
     assert rooms.logo_hash == ""
     assert not AppLogo.objects.exists()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_whatever_a_made_up_picture_holds_it_is_refused_or_drawn() -> None:
+    """C04: every chunk of a PNG, empty, short and odd, before and after the picture itself."""
+    whole, kinds = picture("PNG", (8, 8)), "gAMA cHRM sRGB tRNS pHYs tEXt zTXt iTXt eXIf iCCP acTL"
+    for place, kind in product((b"IDAT", b"IEND"), kinds.split()):
+        at = whole.index(place) - 4
+        for body in (size * fill for size in range(10) for fill in (b"\0", b"a", b"\xff")):
+            named = kind.encode() + body
+            chunk = struct.pack(">I", len(body)) + named + struct.pack(">I", zlib.crc32(named))
+            with suppress(FieldError):
+                clean_logo(whole[:at] + chunk + whole[at:])
 
 
 def test_a_see_through_logo_stays_so() -> None:

@@ -20,17 +20,31 @@ from django.urls import get_script_prefix
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent.clients import remove_secret
 from invitations import audit, chain
 from invitations.auditlog import verification
 from invitations.auditlog.export import CHUNK
+from invitations.auditlog.listing import Filter, audit_page
+from invitations.auditlog.rows import pseudonym
 from invitations.cells import STARTS, guard, unguard
-from invitations.models import AuditAction, AuditEvent, AuditHead, DirectoryEntry, RoleAssignment
+from invitations.models import (
+    AuditAction,
+    AuditEvent,
+    AuditHead,
+    DirectoryEntry,
+    LandingPage,
+    RoleAssignment,
+)
 from invitations.permissions import Role
 from invitations.services import apps as sharing
 from invitations.services import groups
+from invitations.services.directory import add_contact, remove_contact
+from invitations.services.erasure import erase_entry
 from invitations.services.owners import add_owner
+from invitations.services.settings import remove_landing_page
 from tenants import schema
 from tenants.models import Account, Tenant
+from tests.apps import make_app
 from tests.conftest import Invite, Place, add_second_factor
 
 At = Callable[..., Place]
@@ -476,6 +490,56 @@ def test_apps_groups_and_owners_have_their_names_in_the_log(
     assert "App: Drawings · Group: Builders · Roles: editor, reader" in text
     assert "Owners: Alice" in text
     assert f"App: {gone} · Groups: – · Owners: nonsense" in text
+
+
+def test_the_log_does_not_blame_the_operator(contoso: Tenant, invite: Invite) -> None:
+    """D02: what time brings, what a stranger asks for and what people do themselves have other
+    names beside them."""
+    with schema.in_tenant(contoso):
+        invitation = invite()
+        entry = invitation.entry
+        about: dict[str, Any] = {"actor": None, "invitation": invitation}
+        with transaction.atomic():
+            audit.record(AuditAction.INVITATION_RESENT, **about, asked_by_guest=True)
+            audit.record(AuditAction.INVITATION_RESENT, **about)
+            audit.record(AuditAction.CORRECTION_ASKED, **about)
+            audit.record(AuditAction.INVITATION_REMINDED, **about)
+            audit.record(AuditAction.ENTRY_DELETED, actor=None, entry=entry, never_redeemed=True)
+            audit.record(AuditAction.ENTRY_DELETED, actor=None, entry=entry)
+            erase_entry(entry)
+            erase_entry(entry, action=AuditAction.ENTRY_PURGED)
+        told = [row.actor for row in audit_page(Filter()).rows][:8]
+    assert told[::-1] == [
+        "Somebody who signed in",
+        "Operator",
+        "Holder of the link",
+        "Foyer",
+        "Foyer",
+        "Operator",
+        pseudonym(entry.pk),
+        "Foyer",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["contact", "page", "secret"])
+def test_what_is_gone_already_is_not_removed_again(contoso: Tenant, kind: str) -> None:
+    """D02: two who press the button at once are one row."""
+    secret_app = make_app(contoso)
+    with schema.in_tenant(contoso):
+        act: Callable[..., Any]
+        thing: Any
+        if kind == "contact":
+            thing = add_contact(address="box@northwind.example", display_name="", by=None)
+            act = remove_contact
+        elif kind == "page":
+            thing, act = LandingPage.objects.get(), remove_landing_page
+        else:
+            thing, act = secret_app.client.secrets.get(), remove_secret
+        same = type(thing).objects.get(pk=thing.pk)
+        act(thing, by=None)
+        before = AuditEvent.objects.count()
+        act(same, by=None)
+        assert AuditEvent.objects.count() == before
 
 
 def test_pages_lead_on_and_back(at: At, alice: Account, contoso: Tenant) -> None:

@@ -32,15 +32,16 @@ from invitations.rows import GuestRow
 from invitations.services import apps as services
 from invitations.services import groups
 from invitations.services.access import set_access
-from invitations.services.directory import set_roles
+from invitations.services.directory import delete_entry, restore_entry, set_roles
 from invitations.services.invite import has_open_offer, invite_guest
 from invitations.services.manage import correct_address, resend_invitation, revoke_invitation
 from invitations.services.offers import forget_access
 from invitations.services.owners import add_owner, take_owner
 from invitations.tasks import deliver_due_mail
 from invitations.tickets import Ticket
-from tenants.models import MailState, OutgoingMail, UserType
-from tests.conftest import make_account
+from tenants import schema
+from tenants.models import MailState, OutgoingMail, Tenant, UserType
+from tests.conftest import Invite, make_account
 from tests.invitations.conftest import HOME, given_mails, opens, someone
 from tests.smtp import SmtpSink
 
@@ -385,3 +386,24 @@ def test_a_list_of_domains_counts_everywhere(
     deliver_due_mail()
     assert smtp.mails[-1].recipients == ["operator@tailspin.example"]
     correct_address(entry=bad.entry, address="right@northwind.example", by=admin)
+
+
+def test_what_an_invitation_brought_does_not_outlast_it_by_a_restore(
+    contoso: Tenant, invite: Invite
+) -> None:
+    """P04: deleted before they came and restored, then invited by somebody who shares nothing: the
+    new invitation brings no app that nobody gives any more; sent again, the old one does."""
+    with schema.in_tenant(contoso):
+        app, group = (
+            services.add_app(name="Drawings", by=None),
+            groups.add_group(name="B", by=None),
+        )
+        invitation = invite(apps=[app], groups=[group])
+        for number in range(2):
+            entry = DirectoryEntry.objects.get(pk=invitation.entry_id)
+            delete_entry(entry=entry, by=None)
+            restore_entry(entry=entry, by=None)
+            again = invite(apps=[]) if number else resend_invitation(entry=entry, by=None)
+            assert again.entry_id == entry.pk
+            assert AppAssignment.objects.filter(entry=entry).exists() == (not number)
+            assert entry.groups.exists() == (not number)

@@ -14,7 +14,12 @@ from invitations.services import apps, groups
 from invitations.services.access import set_access
 from invitations.services.directory import convert
 from invitations.services.invite import invite_guest
-from invitations.services.manage import correct_address, resend_invitation, reset_redemption
+from invitations.services.manage import (
+    correct_address,
+    resend_invitation,
+    reset_redemption,
+    revoke_invitation,
+)
 from invitations.services.owners import add_owner
 from invitations.states import InvitationStatus
 from tenants import schema
@@ -211,3 +216,19 @@ def test_a_reset_goes_only_where_the_tenant_invites(
     assert reset_to("gita.nair@northwind.example") == 302
     with schema.in_tenant(contoso):
         assert not DirectoryEntry.objects.get(pk=invitation.entry_id).is_accepted
+
+
+def test_inviting_anew_makes_no_waiting_administrator_ones_own(
+    at: At, sam: Account, ivan: DirectoryEntry, contoso: Tenant
+) -> None:
+    """P02, P03: the invitation is over and the roles wait still; the form is no other way than
+    sending it again, with the name of one's choice and the right to end it."""
+    invitation = pending(contoso, Role.ADMINISTRATOR)
+    with schema.in_tenant(contoso):
+        revoke_invitation(entry=invitation.entry, by=None)
+    data = {"email": invitation.address, "name": "Mallory", "language": "en", "validity": "3600"}
+    answer = at(sam).post("invitations:invite", data | {"send_mail": "on"})
+    assert answer.status_code == 403
+    with schema.in_tenant(contoso):
+        assert newest(invitation) == invitation
+        assert DirectoryEntry.objects.get(pk=invitation.entry_id).display_name == ""

@@ -12,6 +12,7 @@ from invitations.tasks import deliver_due_mail
 from tenants import schema
 from tenants.mail import blocks
 from tenants.models import Account, MailBlock, MailState, OutgoingMail, Tenant
+from tests.browserless import accept, open_link, to_review
 from tests.conftest import Invite, Place
 
 At = Callable[..., Place]
@@ -162,3 +163,27 @@ def test_the_owner_sees_and_undoes_blocks(
     assert blocks.is_blocked(tenant=fabrikam, address=gita.email)
     mine.client.post("/account/blocked/", {"allow": ""})
     assert not blocks.is_blocked(tenant=fabrikam, address=gita.email)
+
+
+def test_a_report_cannot_turn_the_administrators_mail_around(
+    invite: Invite, at: At, contoso: Tenant
+) -> None:
+    """M01, M04: what holders of a link write is read in a mail of ours; nobody who is not there can
+    be asked to type it again, so what cannot be seen is left out."""
+    reason = "Ne\u202ever\x1b[2J \u200bheard\r\n\tof\0 them 👍 株式会社"
+    assert answer(at, invite(), contoso, do="report", reason=reason) == 200
+    with schema.in_tenant(contoso):
+        assert Notice.objects.get().said == "Never[2J heard of them 👍 株式会社"
+
+
+def test_opening_a_used_link_for_ever_fills_no_log(
+    invite: Invite, at: At, gita: Account, contoso: Tenant
+) -> None:
+    """T01, T05: a replay is written down, as often as a dead ticket may be opened."""
+    person, invitation = at(gita), invite()
+    accept(person, to_review(person, invitation))
+    stranger = at()
+    landing = open_link(invitation, stranger)
+    told = [stranger.client.get(landing).status_code for _time in range(40)]
+    assert told == [410] * 30 + [429] * 10
+    assert actions(contoso).count(AuditAction.INVITATION_REPLAYED) == 30
