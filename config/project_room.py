@@ -93,15 +93,19 @@ def start_sign_in(request: HttpRequest, room: Room) -> HttpResponse:
     return answer
 
 
-def claims_of(room: Room, token: Any) -> dict[str, Any] | None:
+def claims_of(room: Room, held: Any) -> dict[str, Any] | None:
     """What Foyer says of the person now; None when it takes the token no more.
 
-    Asked for every page, so that whoever leaves or is blocked is out at once.
+    Asked for every page, so that whoever leaves or is blocked is out at once. About another person
+    than the one who signed in nothing is believed (OpenID Connect Core, 5.3.2).
     """
-    if not token:
+    if not held or "sub" not in held:
         return None
     try:
-        return dict(room.sign_in.userinfo(token=token))
+        claims = dict(room.sign_in.userinfo(token=held))
+        if claims.get("sub") != held["sub"]:
+            raise OAuthError("another_person")
+        return claims
     except requests.HTTPError as error:
         if error.response is None or error.response.status_code != HTTPStatus.UNAUTHORIZED:
             raise
@@ -136,7 +140,8 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     given = room.sign_in.authorize_access_token(request, claims_options=wanted)
     if not given.get("userinfo"):
         raise OAuthError("no_id_token")
-    request.session[slug] = {name: given[name] for name in ("access_token", "token_type")}
+    held = {name: given[name] for name in ("access_token", "token_type")}
+    request.session[slug] = held | {"sub": given["userinfo"]["sub"]}
     return redirect(room.home)
 
 

@@ -148,11 +148,10 @@ def person_data(account: Account) -> dict[str, Any]:
     Only what was found by this account, or by an address it proved: nobody else's rows.
     """
     addresses = proved_addresses(account)
-    about = Q(account=account) | Q(account__isnull=True, address__in=addresses)
     organizations: list[dict[str, Any]] = []
     for tenant in Tenant.objects.order_by("name"):
         with schema.in_tenant(tenant):
-            entries = DirectoryEntry.objects.filter(about).exclude(address="", account=None)
+            entries = DirectoryEntry.objects.about(account, addresses)
             organizations += [
                 {"organization": tenant.name, "domain": tenant.domain} | directory_data(entry)
                 for entry in entries.order_by("created_at")

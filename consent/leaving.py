@@ -1,7 +1,6 @@
 """Leaving an organization, and closing the personal account in all of them."""
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from consent.models import AppVisit, Authorization, ConsentRecord
@@ -15,7 +14,7 @@ from invitations.models import (
 )
 from invitations.services.administrators import keep_an_administrator
 from invitations.services.directory import end_invitations, unbind
-from invitations.services.erasure import erase_entry
+from invitations.services.erasure import erase_entry, forget_wrong_mailbox
 from invitations.services.offers import forget_access
 from invitations.states import DeletionReason, EndReason
 from tenants import schema
@@ -65,13 +64,9 @@ def forget_sign_ins(entry: DirectoryEntry) -> None:
 
 
 def _entries_of(account: Account, addresses: list[str]) -> list[DirectoryEntry]:
-    """What this tenant holds about the person: bound entries, invited addresses, deleted rows."""
-    about = Q(account=account) | Q(address__in=addresses) | Q(aliases__address__in=addresses)
-    about |= Q(invitations__address__in=addresses)
-    mine = Q(account=account) | Q(account__isnull=True)
-    found = DirectoryEntry.objects.filter(about).filter(mine).values("pk")
-    entries = DirectoryEntry.objects.select_for_update().filter(pk__in=found).order_by("pk")
-    return list(entries)
+    """What this tenant holds about the person, deleted rows too."""
+    locked = DirectoryEntry.objects.select_for_update().order_by("pk")
+    return list(locked.about(account, addresses))
 
 
 def _erase_here(account: Account, addresses: list[str]) -> None:
@@ -81,6 +76,7 @@ def _erase_here(account: Account, addresses: list[str]) -> None:
         _withdraw(entry)
         forget_sign_ins(entry)
         erase_entry(entry)
+    forget_wrong_mailbox(addresses)
 
 
 @repeated

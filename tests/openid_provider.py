@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from joserfc import jwt
@@ -107,7 +107,7 @@ class OpenIDProvider:
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
-            "token_endpoint_auth_methods_supported": ["client_secret_post"],
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
             "authorization_response_iss_parameter_supported": self.promises_issuer,
         }
 
@@ -189,9 +189,17 @@ class _Handler(BaseHTTPRequestHandler):
         who = html.escape(str(self.openid.claims.get("name", "somebody")))
         self._answer(200, PAGE.format(fields=fields, who=who), "text/html")
 
+    def _by_header(self) -> dict[str, str]:
+        """`client_secret_basic`, as some clients like it."""
+        kind, _, shown = self.headers.get("Authorization", "").partition(" ")
+        if kind.lower() != "basic":
+            return {}
+        client_id, _, secret = base64.b64decode(shown).decode().partition(":")
+        return {"client_id": unquote(client_id), "client_secret": unquote(secret)}
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        form = {name: values[0] for name, values in parse_qs(body).items()}
+        form = {name: values[0] for name, values in parse_qs(body).items()} | self._by_header()
         path = urlsplit(self.path).path
         self.openid.asked.append(path)
         self.openid.wait_if_told(path)

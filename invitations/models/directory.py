@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -27,6 +27,15 @@ class DirectoryQuerySet(models.QuerySet["DirectoryEntry"]):
 
     def guests(self) -> "DirectoryQuerySet":
         return self.filter(user_type=UserType.GUEST)
+
+    def about(self, account: Account, addresses: Collection[str]) -> "DirectoryQuerySet":
+        """All that is held about the person with this account, who proved these canonical
+        addresses: what is theirs, and what is nobody's yet and meant for one of them."""
+        known = Q(address__in=addresses) | Q(aliases__address__in=addresses)
+        # The newest invitation: the one before may have gone to a wrong mailbox, theirs.
+        known |= Q(address="", invitation__address__in=addresses)
+        theirs = self.model.objects.filter(Q(account=account) | Q(known, account__isnull=True))
+        return self.filter(pk__in=theirs.values("pk"))
 
     def matching(self, text: str) -> "DirectoryQuerySet":
         """Whose name or address contains the text, whatever its case."""

@@ -1,5 +1,7 @@
 """Taking a person out of a tenant's tables; ids stay, so that the audit log still verifies."""
 
+from collections.abc import Collection
+
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
@@ -14,8 +16,15 @@ from invitations.models import (
     Sponsorship,
 )
 from invitations.services.offers import forget_access
-from invitations.states import DeletionReason, ExternalUserState
+from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
 from tenants.models import Membership, OutgoingMail
+
+
+def forget_wrong_mailbox(addresses: Collection[str]) -> None:
+    """Somebody else's invitation went to one of these canonical addresses before it was corrected:
+    whose they were is not kept."""
+    ended = Invitation.objects.exclude(status=InvitationStatus.PENDING_ACCEPTANCE)
+    ended.filter(address__in=addresses).exclude(entry__address__in=addresses).update(address="")
 
 
 def erase_entry(entry: DirectoryEntry, *, action: AuditAction = AuditAction.ENTRY_ERASED) -> None:

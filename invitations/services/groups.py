@@ -29,12 +29,13 @@ def add_group(*, name: str, by: DirectoryEntry | None, description: str = "") ->
 @transaction.atomic
 def change_group(
     group: Group, *, name: str, by: DirectoryEntry | None, description: str = ""
-) -> None:
-    """Call it something else; raises `FieldError` for `name` and `description`."""
+) -> Group:
+    """Call it something else; the group as it is now. Raises `FieldError` for `name` and `description`."""
     locked = Group.objects.select_for_update(no_key=True).get(pk=group.pk)
     locked.name, locked.description = clean_name(name), clean_description(description)
     save_named(locked)
     audit.record(AuditAction.GROUP_CHANGED, actor=by, **_told_of(locked))
+    return locked
 
 
 @repeated

@@ -265,7 +265,9 @@ def mail_again(*, address: str) -> None:
         canonical = canonical_address(address)
     except AddressError:
         return
-    invitation = _acceptable(canonical).first()
+    # Where the policy lets their inviter invite no more, the mail would not leave (P03).
+    offers = (each for each in _acceptable(canonical) if is_within_policy(each, each.facts))
+    invitation = next(offers, None)
     recent = OutgoingMail.objects.filter(
         kind=MailKind.INVITATION, created_at__gt=Now() - AGAIN_AFTER
     )

@@ -69,7 +69,7 @@ def _edit(request: HttpRequest, viewer: Viewer, group: Group | None) -> HttpResp
     def perform() -> None:
         nonlocal group
         if group:
-            services.change_group(group, **form.cleaned_data, by=viewer.entry)
+            group = services.change_group(group, **form.cleaned_data, by=viewer.entry)
         else:
             group = services.add_group(**form.cleaned_data, by=viewer.entry)
 

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
-from django.conf import settings
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -23,7 +22,7 @@ from invitations.messages.layout import zone_label
 from invitations.models import Invitation
 from invitations.permissions import Permission
 from invitations.services.unwanted import ask_correction
-from tenants import codes, limits, outside, schema
+from tenants import codes, languages, limits, outside, schema
 from tenants.adapters import account_of, sign_in_with_mailbox
 from tenants.addresses import unicode_address
 from tenants.errors import too_many_requests
@@ -46,7 +45,7 @@ def dead_ticket(request: HttpRequest) -> HttpResponse:
 
 def speak(request: HttpRequest, invitation: Invitation) -> None:
     """From mail to landing page one language, unless the person chose another."""
-    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+    if not languages.is_chosen(request):
         translation.activate(invitation.language)
 
 
@@ -159,14 +158,8 @@ def _send_code(request: HttpRequest, held: handles.Handle, invitation: Invitatio
     """A code to the invited mailbox, whoever holds the link (T10)."""
     codes.send_code(request, purpose=_purpose(invitation), address=invitation.address)
     response = redirect(step("prove", held))
-    if settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            invitation.language,
-            secure=settings.LANGUAGE_COOKIE_SECURE,
-            httponly=True,
-            samesite="Lax",
-        )
+    if not languages.is_chosen(request):
+        languages.remember(response, invitation.language)
     return response
 
 

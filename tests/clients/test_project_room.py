@@ -3,7 +3,8 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,31 @@ from invitations.services.apps import assign
 from tenants import schema
 from tests.clients.conftest import GUEST, SECONDS, Live
 from tests.clients.test_clients import sign_out
+from tests.openid_provider import OpenIDProvider
 
 pytestmark = pytest.mark.xdist_group("clients")
 
 CSRF = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 NOWHERE = sample_app.Room("gone", "Gone", "http://127.0.0.1:9/o/gone", "a", "b")
+
+
+@contextmanager
+def running(told: Sequence[sample_app.Room], folder: Path, port: int) -> Iterator[str]:
+    """The app with these rooms, as `make demo` starts it; its origin."""
+    origin = f"http://localhost:{port}"
+    sample_app.keep(told, origin=origin)
+    process = processes.start(
+        serve.room_program(port), env=os.environ | {"FOYER_DATA": str(folder)}
+    )
+    page, deadline = serve.Page(port, f"localhost:{port}", "/"), time.monotonic() + SECONDS
+    try:
+        while not serve.is_ready(page):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield origin
+    finally:
+        processes.stop(process)
 
 
 @dataclass
@@ -51,18 +72,8 @@ def room(live: Live, settings: Any, tmp_path: Path) -> Iterator[Room]:
         entry = DirectoryEntry.objects.get(address=GUEST)
         assign(client.app, to=entry, by=None)
         told = sample_app.describe(client, secrets={}, by=None)
-    sample_app.keep([told, NOWHERE], origin=origin)
-    env = os.environ | {"FOYER_DATA": str(tmp_path)}
-    process = processes.start(serve.room_program(port), env=env)
-    page, deadline = serve.Page(port, f"localhost:{port}", "/"), time.monotonic() + SECONDS
-    try:
-        while not serve.is_ready(page):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    with running([told, NOWHERE], tmp_path, port):
         yield Room(f"{origin}/{told.slug}/", live.issuer, entry)
-    finally:
-        processes.stop(process)
 
 
 def test_a_guest_signs_in_without_a_page_and_out_again(live: Live, room: Room) -> None:
@@ -138,3 +149,22 @@ def test_sign_ins_nobody_finished_do_not_fill_the_cookie(live: Live, room: Room)
         assert kept.value
         assert len(kept.value) < 3000
         assert browser.get(room.home, timeout=SECONDS).url == room.home
+
+
+def test_what_is_said_of_somebody_else_is_not_believed(settings: Any, tmp_path: Path) -> None:
+    """Core, 5.3.2: user information must be about whom the ID token named."""
+    settings.FOYER_DATA = tmp_path
+    claims = {"sub": "one", "name": "One", "email": GUEST}
+    with OpenIDProvider(claims=claims) as provider, requests.Session() as browser:
+        told = sample_app.Room(
+            "woodgrove", "Woodgrove", provider.issuer, provider.client_id, provider.secret
+        )
+        with running([told], tmp_path, processes.free_port()) as origin:
+            home = f"{origin}/woodgrove/"
+            asked = browser.get(home, allow_redirects=False, timeout=SECONDS)
+            answer = provider.approve(asked.headers["Location"])
+            assert browser.get(answer, timeout=SECONDS).url == home
+            assert browser.get(home, timeout=SECONDS).status_code == 200
+            provider.userinfo = {"sub": "another", "name": "Another"}
+            page = browser.get(home, timeout=SECONDS)
+            assert (page.status_code, "Another" in page.text) == (502, False)

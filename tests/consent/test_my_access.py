@@ -15,12 +15,14 @@ from invitations.errors import LastAdministratorError
 from invitations.models import (
     AuditAction,
     AuditEvent,
+    Contact,
     DirectoryEntry,
     EntryAlias,
     Invitation,
     Notice,
     NoticeKind,
 )
+from invitations.services.manage import correct_address
 from invitations.services.unwanted import report_invitation
 from invitations.states import DeletionReason, InvitationStatus
 from tenants import schema
@@ -215,6 +217,45 @@ def test_closing_the_account_takes_the_person_out_of_every_table(
     assert mailoutbox[-1].to == ["needle@haystack.example"]
     assert guest.client.get("/organizations/").status_code == 302
     assert not Session.objects.filter(session_key=guest.client.session.session_key or "x").exists()
+
+
+def test_an_invitation_that_was_corrected_is_somebody_elses(
+    invite: Invite, at: At, gita: Account, contoso: Tenant
+) -> None:
+    """D03, D04: it once went to Gita's mailbox; closing her account neither tells her of who it was
+    meant for nor ends it, and her address is gone from it."""
+    guest = at(gita)
+    join(invite, guest)
+    with schema.in_tenant(contoso):
+        wrong = invite(email="gita@wingtip.example", display_name="Omar")
+        EmailAddress.objects.create(user=gita, email=wrong.address, verified=True)
+        right = correct_address(entry=wrong.entry, address="omar@wingtip.example", by=None)
+    prove_again(guest)
+    told = guest.client.post("/account/my-data/").content.decode()
+    assert "gita@northwind.example" in told
+    assert "omar" not in told.lower()
+    prove_again(guest)
+    assert guest.client.post("/account/close/").status_code == 200
+    with schema.in_tenant(contoso):
+        right.refresh_from_db()
+        assert (right.status, right.entry.address) == (
+            InvitationStatus.PENDING_ACCEPTANCE,
+            "omar@wingtip.example",
+        )
+        assert right.entry.deleted_at is None
+    assert "gita@wingtip" not in dump()
+
+
+def test_an_invitation_without_address_is_in_the_download(
+    invite: Invite, at: At, gita: Account, contoso: Tenant
+) -> None:
+    """D04: kept without one, because a contact has it; it is found by where it was sent."""
+    with schema.in_tenant(contoso):
+        Contact.objects.create(address=gita.email)
+        assert invite(email=gita.email, message="For Gita").entry.address == ""
+    guest = at(gita)
+    prove_again(guest)
+    assert "For Gita" in guest.client.post("/account/my-data/").content.decode()
 
 
 def test_closing_one_account_leaves_the_others(

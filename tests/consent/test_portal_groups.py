@@ -50,6 +50,7 @@ def test_a_group_from_its_making_to_its_end(
     assert admin.post("invitations:group", take, **kwargs).status_code == 302
     changed = {"name": "Roofers", "description": ""}
     assert admin.post("invitations:edit_group", changed, **kwargs).status_code == 302
+    assert "Roofers is changed." in text(admin.get("invitations:group", **kwargs))
     assert "Dissolve Roofers?" in text(admin.get("invitations:remove_group", **kwargs))
     assert admin.post("invitations:remove_group", **kwargs).status_code == 302
     with schema.in_tenant(contoso):
