@@ -103,13 +103,13 @@ def claims_of(room: Room, held: Any) -> dict[str, Any] | None:
         return None
     try:
         claims = dict(room.sign_in.userinfo(token=held))
-        if claims.get("sub") != held["sub"]:
-            raise OAuthError("another_person")
-        return claims
     except requests.HTTPError as error:
         if error.response is None or error.response.status_code != HTTPStatus.UNAUTHORIZED:
             raise
         return None
+    if claims.get("sub") != held["sub"]:
+        raise OAuthError("another_person")
+    return claims
 
 
 @require_safe

@@ -184,16 +184,12 @@ def _invited_by(inviter: DirectoryEntry) -> DirectoryQuerySet:
 
 def _reached_by(owner: DirectoryEntry) -> DirectoryQuerySet:
     """Whom this person invited, and the guests who were given an app or group of theirs."""
-    guest = {"entry__user_type": UserType.GUEST}
-    having = AppAssignment.objects.filter(app__owners__entry=owner, **guest).values("entry")
-    inside = GroupMember.objects.filter(group__owners__entry=owner, **guest).values("entry")
-    invited = Invitation.objects.filter(invited_by=owner)
+    invited = Invitation.objects.filter(invited_by=owner).values("pk")
+    having = AppAssignment.objects.filter(app__owners__entry=owner, entry__isnull=False)
+    inside = GroupMember.objects.filter(group__owners__entry=owner)
+    given = Q(pk__in=having.values("entry")) | Q(pk__in=inside.values("entry"))
     # Not one union: the list is walked from its newest end, and stops where a page is full.
-    reached = (
-        Q(invitation__in=invited.values("pk"))
-        | Q(pk__in=having.values("entry"))
-        | Q(pk__in=inside.values("entry"))
-    )
+    reached = Q(invitation__in=invited) | Q(given, user_type=UserType.GUEST)
     return DirectoryEntry.objects.present().filter(reached).exclude(pk=owner.pk)
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from invitations import pages
 from invitations.models import (
     AppAssignment,
     AuditEvent,
@@ -428,9 +429,14 @@ def test_members_and_oneself_are_not_ones_guests(
 
 
 def test_guests_are_counted_who_are_there_however_they_came(
-    at: At, sam: Account, mara: DirectoryEntry, drawings: App, contoso: Tenant
+    at: At,
+    sam: Account,
+    mara: DirectoryEntry,
+    drawings: App,
+    contoso: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By a group too, each once; members and who is deleted are no guests now."""
+    """By a group too, each once; members and who is deleted are no guests now; counts are capped."""
     group = make_group(contoso)
     with schema.in_tenant(contoso):
         add_owner(group, owner=mara, by=None)
@@ -448,6 +454,9 @@ def test_guests_are_counted_who_are_there_however_they_came(
             delete_entry(entry=entry, by=None)
     page = text(at(sam).get("invitations:share"))
     assert re.findall(r"(\d+) guests? now", page) == ["3", "2"]
+    monkeypatch.setattr(pages, "CAP", 2)
+    page = text(at(sam).get("invitations:share"))
+    assert re.findall(r"(\d+\+?) guests? now", page) == ["2+", "2"]
 
 
 def test_who_owns_nothing_is_told_whom_to_ask(at: At, sam: Account, mara: DirectoryEntry) -> None:
