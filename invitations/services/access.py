@@ -82,7 +82,7 @@ def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -
 def hold_known(addresses: Iterable[str]) -> None:
     """Lock who is here already, in one order, before the first of them writes to the audit."""
     known = DirectoryEntry.objects.present().filter(address__in=list(addresses))
-    list(known.select_for_update().order_by("pk").values_list("pk"))
+    list(known.locked().order_by("pk").values_list("pk"))
 
 
 @transaction.atomic
@@ -100,7 +100,7 @@ def share(thing: SharedApp | Group, *, address: str, message: str, by: Directory
                 email=address, invited_by=by, message=message, apps=apps, groups=groups
             )
     except GuestAlreadyInvitedError as error:
-        entry = DirectoryEntry.objects.present().select_for_update().get(pk=error.entry_id)
+        entry = DirectoryEntry.objects.present().locked().get(pk=error.entry_id)
         _give(thing, entry, by)
         return Shared(address, entry, is_new=False)
     return Shared(address, invitation.entry, is_new=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from consent.clients import stop_sharing
 from invitations.auditlog.verification import verify
@@ -21,6 +22,7 @@ from invitations.models import (
     DirectoryEntry,
     Group,
     GroupMember,
+    Invitation,
     RoleAssignment,
     SharedApp,
     TenantPolicy,
@@ -29,6 +31,7 @@ from invitations.permissions import Role
 from invitations.services import access, groups, manage, offers, sharing
 from invitations.services import apps as services
 from invitations.services import invite as invite_module
+from invitations.services.directory import set_roles
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
@@ -186,6 +189,60 @@ def test_giving_meets_unsharing(stage: Stage) -> None:
         assert GroupMember.objects.filter(group=group, entry=stage.guest).exists()
         stop_sharing(one.client, by=None)
         groups.remove_group(group, by=None)
+    assert not verify().flaw
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_sending_again_meets_unsharing(stage: Stage, *, anew: bool) -> None:
+    """R09: what is unshared is not sent again, nor given anew when the invitation is over, and
+    nobody waits in a circle."""
+    for number in range(ROUNDS):
+        app = stage.app(f"One {number}")
+        asked: dict[str, Any] = {"invited_by": stage.admin, "apps": [app.client.app]}
+        with schema.in_tenant(stage.race.tenant):
+            people = [
+                invite_module.invite_guest(email=f"{letter}{number}@north.example", **asked).entry
+                for letter in "abc"
+            ]
+            if anew:
+                Invitation.objects.update(expires_at=timezone.now())
+
+        def send(place: Place, entry: DirectoryEntry, app: App = app) -> Any:
+            if not anew:
+                return place.post("invitations:resend", entry_id=entry.pk)
+            data = {"email": entry.address, "language": "en"}
+            data |= {"validity": "3600", "apps": str(app.client.app_id)}
+            return place.post("invitations:invite", data)
+
+        told = stage.at_once(unshare(app), *(partial(send, entry=entry) for entry in people))
+        # 400: the form finds no such app any more.
+        assert set(told) <= FINE | {400}, told
+    assert not verify().flaw
+
+
+def test_who_invites_is_given_things_meanwhile(stage: Stage) -> None:
+    """R09: an invitation names its inviter when it is written down for good; whatever else is done
+    to the inviter at that moment, neither waits for the other in a circle."""
+    one, role = stage.app("One").client.app, Role.ADMINISTRATOR
+
+    def invite() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for number in range(ROUNDS):
+                address = f"p{number}@northwind.example"
+                invite_module.invite_guest(email=address, invited_by=stage.admin, apps=[one])
+
+    def give() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for _round in range(ROUNDS):
+                services.unassign(services.assign(one, to=stage.admin, by=None), by=None)
+
+    def change_roles() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for _round in range(ROUNDS):
+                set_roles(entry=stage.admin, roles=[role], by=None)
+
+    together([invite, give, change_roles])
+    assert Invitation.objects.filter(invited_by=stage.admin).count() == ROUNDS
     assert not verify().flaw
 
 
