@@ -28,7 +28,7 @@ from invitations.models import (
     TenantPolicy,
 )
 from invitations.permissions import Role
-from invitations.services import access, groups, manage, offers, sharing
+from invitations.services import access, groups, manage, offers, owners, sharing
 from invitations.services import apps as services
 from invitations.services import invite as invite_module
 from invitations.services.directory import set_roles
@@ -364,3 +364,53 @@ def test_what_is_given_goes_while_the_form_is_read(
         answer = person.post("invitations:selection", told)
     by_page = {"invite": {"app": 404, "ownership": 403}, "act": {"app": 404, "ownership": 302}}
     assert answer.status_code == by_page.get(page, {}).get(gone, 302)
+
+
+@pytest.mark.parametrize("do", ["unassign", "take_owner", "no_logo"])
+def test_an_app_goes_while_its_page_is_acted_on(
+    at: Any,
+    alice: Account,
+    gita: Account,
+    contoso: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    do: str,
+) -> None:
+    """R09: between look-up and lock; the 404 of an app that never existed, never 500."""
+    app = make_app(contoso)
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.create(
+            account=gita, address=gita.email, external_user_state="Accepted"
+        )
+        given = services.assign(app.client.app, to=entry, by=None)
+        add_owner(app.client.app, owner=entry, by=None)
+    for module, name in ((services, "hold_person"), (owners, "_locked"), (services, "set_logo")):
+        really = getattr(module, name)
+
+        def late(*args: Any, really: Any = really, **kwargs: Any) -> Any:
+            stop_sharing(app.client, by=None)
+            return really(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, late)
+    data = {"do": do, "assignment": str(given.pk), "entry": str(entry.pk)}
+    assert at(alice).post("consent:app", data, app_id=app.client.app_id).status_code == 404
+
+
+def test_a_group_goes_while_its_page_is_acted_on(
+    at: Any, alice: Account, gita: Account, contoso: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R09: as with an app."""
+    with schema.in_tenant(contoso):
+        group = groups.add_group(name="Builders", by=None)
+        entry = DirectoryEntry.objects.create(
+            account=gita, address=gita.email, external_user_state="Accepted"
+        )
+        add_owner(group, owner=entry, by=None)
+    really = owners.take_owner
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        groups.remove_group(group, by=None)
+        return really(*args, **kwargs)
+
+    monkeypatch.setattr(owners, "take_owner", late)
+    data = {"do": "take_owner", "entry": str(entry.pk)}
+    assert at(alice).post("invitations:group", data, group_id=group.pk).status_code == 404
