@@ -71,8 +71,10 @@ class Shared:
 
 def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -> None:
     """To somebody who is known here. Who has not accepted yet has it as long as they are invited,
-    by whomever: it goes with that invitation."""
+    by whomever: it goes with that invitation. Who is blocked and invited no more gets nothing."""
     offer = Invitation.objects.open().filter(entry=entry).first()
+    if offer is None and not entry.is_accepted:
+        return
     if isinstance(thing, Group):
         add_to_group(thing, entry=entry, by=by, given_with=offer)
     elif not AppAssignment.objects.filter(app=thing, entry=entry).exists():
