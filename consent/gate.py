@@ -41,7 +41,7 @@ def accept_terms(
     Raises `StatementChangedError` when they are not the current ones any more, and
     `DirectoryEntry.DoesNotExist` when the person is not in the directory any more.
     """
-    locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk, account=account)
+    locked = DirectoryEntry.objects.present().locked().get(pk=entry.pk, account=account)
     terms = current_terms()
     if terms is None or terms.version != shown_version or language not in terms.languages:
         raise StatementChangedError

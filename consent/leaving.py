@@ -44,7 +44,7 @@ def leave(*, entry: DirectoryEntry, account: Account) -> None:
     person back into it. Blocked people may leave too. Raises `LastAdministratorError` (P06) and
     `DirectoryEntry.DoesNotExist` when the account is not, or no more, in the directory.
     """
-    locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk, account=account)
+    locked = DirectoryEntry.objects.present().locked().get(pk=entry.pk, account=account)
     keep_an_administrator(locked)
     notices.tell_administrators(NoticeKind.LEFT, locked)
     end_invitations(locked, EndReason.REMOVED)
@@ -65,18 +65,19 @@ def forget_sign_ins(entry: DirectoryEntry) -> None:
 
 def _entries_of(account: Account, addresses: list[str]) -> list[DirectoryEntry]:
     """What this tenant holds about the person, deleted rows too."""
-    locked = DirectoryEntry.objects.select_for_update().order_by("pk")
+    locked = DirectoryEntry.objects.locked().order_by("pk")
     return list(locked.about(account, addresses))
 
 
 def _erase_here(account: Account, addresses: list[str]) -> None:
-    for entry in _entries_of(account, addresses):
+    entries = _entries_of(account, addresses)
+    forget_wrong_mailbox(addresses)
+    for entry in entries:
         keep_an_administrator(entry)
         end_invitations(entry, EndReason.REMOVED)
         _withdraw(entry)
         forget_sign_ins(entry)
         erase_entry(entry)
-    forget_wrong_mailbox(addresses)
 
 
 @repeated

@@ -95,7 +95,7 @@ def agree_again(
     Raises `StatementChangedError`, and `DirectoryEntry.DoesNotExist` when the person is not (or
     no more) in it.
     """
-    locked = DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk, account=account)
+    locked = DirectoryEntry.objects.present().locked().get(pk=entry.pk, account=account)
     asked = _asked(shown_version)
     record = ConsentRecord.objects.create(
         entry=locked,

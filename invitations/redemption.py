@@ -105,7 +105,7 @@ def find(
     )
     if lock:
         # The entry first, as everywhere: whoever changes an invitation holds its entry.
-        invitations = invitations.select_for_update(of=("entry", "self"))
+        invitations = invitations.select_for_update(of=("entry", "self"), no_key=True)
     found = list(
         invitations.select_related("entry", "invited_by").annotate(**_with_proof(account, proof))
     )

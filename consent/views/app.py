@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -203,7 +204,8 @@ def app(request: HttpRequest, viewer: Viewer, app_id: UUID) -> HttpResponse:
         if group := _group_at_stake(request, client.app):
             return _ask_about(request, viewer, client.app, group)
         done = _act(request, viewer, client.app, forms)
-    except Http404:
+    except (Http404, ObjectDoesNotExist):
+        client = client_or_404(app_id)
         say_gone(request)
         return _page(request, viewer, client, status=HTTPStatus.NOT_FOUND)
     if done:

@@ -25,6 +25,12 @@ class DirectoryQuerySet(models.QuerySet["DirectoryEntry"]):
         """Who may enter: accepted, not blocked, not deleted."""
         return self.present().filter(enabled=True, external_user_state=ExternalUserState.ACCEPTED)
 
+    def locked(self, *of: str) -> "DirectoryQuerySet":
+        """Held until the transaction ends. Others may go on naming them, as inviter or sponsor:
+        that is looked at when their transaction ends, which holds the audit's head by then, so
+        whoever has this lock and waits for the head would wait in a circle."""
+        return self.select_for_update(no_key=True, of=of)
+
     def guests(self) -> "DirectoryQuerySet":
         return self.filter(user_type=UserType.GUEST)
 

@@ -71,8 +71,10 @@ class Shared:
 
 def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -> None:
     """To somebody who is known here. Who has not accepted yet has it as long as they are invited,
-    by whomever: it goes with that invitation."""
+    by whomever: it goes with that invitation. Who is blocked and invited no more gets nothing."""
     offer = Invitation.objects.open().filter(entry=entry).first()
+    if offer is None and not entry.is_accepted:
+        return
     if isinstance(thing, Group):
         add_to_group(thing, entry=entry, by=by, given_with=offer)
     elif not AppAssignment.objects.filter(app=thing, entry=entry).exists():
@@ -82,7 +84,7 @@ def _give(thing: SharedApp | Group, entry: DirectoryEntry, by: DirectoryEntry) -
 def hold_known(addresses: Iterable[str]) -> None:
     """Lock who is here already, in one order, before the first of them writes to the audit."""
     known = DirectoryEntry.objects.present().filter(address__in=list(addresses))
-    list(known.select_for_update().order_by("pk").values_list("pk"))
+    list(known.locked().order_by("pk").values_list("pk"))
 
 
 @transaction.atomic
@@ -100,7 +102,7 @@ def share(thing: SharedApp | Group, *, address: str, message: str, by: Directory
                 email=address, invited_by=by, message=message, apps=apps, groups=groups
             )
     except GuestAlreadyInvitedError as error:
-        entry = DirectoryEntry.objects.present().select_for_update().get(pk=error.entry_id)
+        entry = DirectoryEntry.objects.present().locked().get(pk=error.entry_id)
         _give(thing, entry, by)
         return Shared(address, entry, is_new=False)
     return Shared(address, invitation.entry, is_new=True)

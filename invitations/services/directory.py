@@ -54,7 +54,7 @@ def find_by_address(text: str) -> DirectoryEntry:
 
 def lock_entry(entry: DirectoryEntry) -> DirectoryEntry:
     """The present entry under a lock; `DirectoryEntry.DoesNotExist` when it is gone meanwhile."""
-    return DirectoryEntry.objects.present().select_for_update().get(pk=entry.pk)
+    return DirectoryEntry.objects.present().locked().get(pk=entry.pk)
 
 
 def check_not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
@@ -66,7 +66,7 @@ def check_not_oneself(entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
 def end_invitations(entry: DirectoryEntry, reason: EndReason) -> None:
     """Revoke what is open for a locked entry: its tickets are dead from now on, and what it brought
     along goes with it; whoever sends it again after a restore gives it again."""
-    for invitation in Invitation.objects.open().select_for_update().filter(entry=entry):
+    for invitation in Invitation.objects.open().select_for_update(no_key=True).filter(entry=entry):
         invitation.move_to(InvitationStatus.REVOKED, reason=reason)
         take_back(invitation)
 
@@ -129,7 +129,7 @@ def delete_entry(*, entry: DirectoryEntry, by: DirectoryEntry | None) -> None:
 
 
 def _restorable(entry: DirectoryEntry) -> DirectoryEntry:
-    kept = DirectoryEntry.objects.deleted().select_for_update().filter(pk=entry.pk)
+    kept = DirectoryEntry.objects.deleted().locked().filter(pk=entry.pk)
     if not kept.exists():
         raise TransitionError("not deleted")
     found = kept.filter(deleted_at__gt=Now() - KEPT_FOR).first()

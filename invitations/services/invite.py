@@ -30,7 +30,7 @@ from invitations.models.offer import is_within_policy, policy_facts
 from invitations.permissions import Role
 from invitations.redirects import app_origin_of
 from invitations.services import fields
-from invitations.services.offers import give_along, take_back, told_of
+from invitations.services.offers import give_along, hold, take_back, told_of
 from invitations.services.sharing import check_domain, check_inviting, check_rights
 from invitations.states import EndReason, InvitationStatus, NoAddress
 from tenants import schema
@@ -123,7 +123,7 @@ def _entry_for(address: str, *, display_name: str, user_type: UserType) -> Direc
     and only the mailed link finds it; inviting the address again finds that entry (product 3.4 b).
     """
     conflict = conflict_of(address)
-    present = DirectoryEntry.objects.present().select_for_update(of=("self",))
+    present = DirectoryEntry.objects.present().locked("self")
     defaults = {"display_name": display_name, "user_type": user_type, "no_address": conflict}
     if conflict:
         # Serialised by what it clashes with: the unique address cannot do it here (R03).
@@ -194,6 +194,8 @@ def invite_guest(
     entry = _entry_for(address, display_name=entry_name, user_type=user_type)
     if invited_by:
         check_rights(entry, invited_by)
+    # Before what an older invitation brought is taken back: see `hand_on`.
+    hold([*apps, *groups])
     _make_room(entry)
     invitation = open_invitation(
         entry,

@@ -32,7 +32,10 @@ def lock_newest(entry: DirectoryEntry) -> Invitation:
     """
     locked = lock_entry(entry)
     newest = (
-        Invitation.objects.select_for_update().filter(entry=locked).order_by("-created_at").first()
+        Invitation.objects.select_for_update(no_key=True)
+        .filter(entry=locked)
+        .order_by("-created_at")
+        .first()
     )
     if locked.is_accepted or newest is None:
         raise TransitionError("there is no invitation to act on")

@@ -45,15 +45,15 @@ def hold(
 def hold_person(entry: DirectoryEntry) -> None:
     """Whoever changes what somebody has holds them first, whatever happened to them since: as
     everywhere, the person, then apps and groups, then the audit."""
-    list(DirectoryEntry.objects.select_for_update().filter(pk=entry.pk).values_list("pk"))
+    list(DirectoryEntry.objects.locked().filter(pk=entry.pk).values_list("pk"))
 
 
 def give_along(
     invitation: Invitation, *, apps: Iterable[SharedApp], groups: Iterable[Group]
 ) -> None:
-    """Offer these with a new invitation: its guest has them now; what they had stays as it was."""
+    """Offer these, which the caller holds, with a new invitation: its guest has them now; what they
+    had stays as it was."""
     apps, groups = list(apps), list(groups)
-    hold([*apps, *groups])
     if apps:
         invitation.apps.add(*apps)
     if groups:
@@ -73,6 +73,8 @@ def hand_on(previous: Invitation, invitation: Invitation) -> dict[str, Any]:
     The answer is `apps` and `groups` that are offered.
     """
     offered = brought_by(previous)
+    # Before what hangs on them changes: whoever unshares one holds it, then takes that away.
+    hold([*offered["apps"], *offered["groups"]])
     for model in (AppAssignment, GroupMember):
         model.objects.filter(given_with=previous).update(given_with=invitation)
     give_along(invitation, **offered)

@@ -19,8 +19,8 @@ def decline_invitation(invitation: Invitation) -> bool:
     The inviter is told; until it expires the person may still think again (C11).
     """
     # The entry first, as everywhere, so that nobody waits for each other in a ring.
-    DirectoryEntry.objects.select_for_update().get(pk=invitation.entry_id)
-    locked = Invitation.objects.select_for_update().get(pk=invitation.pk)
+    DirectoryEntry.objects.locked().get(pk=invitation.entry_id)
+    locked = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
     if locked.status != InvitationStatus.PENDING_ACCEPTANCE:
         return locked.status == InvitationStatus.DECLINED
     locked.move_to(InvitationStatus.DECLINED, reason=EndReason.BY_GUEST)

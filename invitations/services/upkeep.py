@@ -39,7 +39,11 @@ def _each(rows: QuerySet[Row], act: Callable[[Row], None]) -> int:
     done = 0
     for pk in list(rows.values_list("pk", flat=True)[:CHUNK]):
         with transaction.atomic():
-            locked = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
+            locked = (
+                rows.select_for_update(of=("self",), skip_locked=True, no_key=True)
+                .filter(pk=pk)
+                .first()
+            )
             if locked is not None:
                 act(locked)
                 done += 1

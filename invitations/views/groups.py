@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -186,7 +187,8 @@ def group(request: HttpRequest, viewer: Viewer, group_id: UUID) -> HttpResponse:
     status, done = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK, ""
     try:
         done = _act(posted, viewer, found, forms) if posted is not None else ""
-    except Http404:
+    except (Http404, ObjectDoesNotExist):
+        found = _group(group_id)
         say_gone(request)
         status = HTTPStatus.NOT_FOUND
     if done:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from consent.clients import stop_sharing
 from invitations.auditlog.verification import verify
@@ -21,14 +22,16 @@ from invitations.models import (
     DirectoryEntry,
     Group,
     GroupMember,
+    Invitation,
     RoleAssignment,
     SharedApp,
     TenantPolicy,
 )
 from invitations.permissions import Role
-from invitations.services import access, groups, manage, offers, sharing
+from invitations.services import access, groups, manage, offers, owners, sharing
 from invitations.services import apps as services
 from invitations.services import invite as invite_module
+from invitations.services.directory import set_roles
 from invitations.services.owners import add_owner
 from tenants import schema
 from tenants.models import Account, Tenant
@@ -189,6 +192,60 @@ def test_giving_meets_unsharing(stage: Stage) -> None:
     assert not verify().flaw
 
 
+@pytest.mark.parametrize("anew", [False, True])
+def test_sending_again_meets_unsharing(stage: Stage, *, anew: bool) -> None:
+    """R09: what is unshared is not sent again, nor given anew when the invitation is over, and
+    nobody waits in a circle."""
+    for number in range(ROUNDS):
+        app = stage.app(f"One {number}")
+        asked: dict[str, Any] = {"invited_by": stage.admin, "apps": [app.client.app]}
+        with schema.in_tenant(stage.race.tenant):
+            people = [
+                invite_module.invite_guest(email=f"{letter}{number}@north.example", **asked).entry
+                for letter in "abc"
+            ]
+            if anew:
+                Invitation.objects.update(expires_at=timezone.now())
+
+        def send(place: Place, entry: DirectoryEntry, app: App = app) -> Any:
+            if not anew:
+                return place.post("invitations:resend", entry_id=entry.pk)
+            data = {"email": entry.address, "language": "en"}
+            data |= {"validity": "3600", "apps": str(app.client.app_id)}
+            return place.post("invitations:invite", data)
+
+        told = stage.at_once(unshare(app), *(partial(send, entry=entry) for entry in people))
+        # The form finds no such app any more (400), or none that is theirs to share (403).
+        assert set(told) <= FINE | {400, 403}, told
+    assert not verify().flaw
+
+
+def test_who_invites_is_given_things_meanwhile(stage: Stage) -> None:
+    """R09: an invitation names its inviter when it is written down for good; whatever else is done
+    to the inviter at that moment, neither waits for the other in a circle."""
+    one, role = stage.app("One").client.app, Role.ADMINISTRATOR
+
+    def invite() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for number in range(ROUNDS):
+                address = f"p{number}@northwind.example"
+                invite_module.invite_guest(email=address, invited_by=stage.admin, apps=[one])
+
+    def give() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for _round in range(ROUNDS):
+                services.unassign(services.assign(one, to=stage.admin, by=None), by=None)
+
+    def change_roles() -> None:
+        with schema.in_tenant(stage.race.tenant):
+            for _round in range(ROUNDS):
+                set_roles(entry=stage.admin, roles=[role], by=None)
+
+    together([invite, give, change_roles])
+    assert Invitation.objects.filter(invited_by=stage.admin).count() == ROUNDS
+    assert not verify().flaw
+
+
 def test_taking_away_twice_is_told_once(stage: Stage) -> None:
     """D02: two administrators and the app's end at once; the log tells what happened, no more."""
     for number in range(ROUNDS):
@@ -307,3 +364,53 @@ def test_what_is_given_goes_while_the_form_is_read(
         answer = person.post("invitations:selection", told)
     by_page = {"invite": {"app": 404, "ownership": 403}, "act": {"app": 404, "ownership": 302}}
     assert answer.status_code == by_page.get(page, {}).get(gone, 302)
+
+
+@pytest.mark.parametrize("do", ["unassign", "take_owner", "no_logo"])
+def test_an_app_goes_while_its_page_is_acted_on(
+    at: Any,
+    alice: Account,
+    gita: Account,
+    contoso: Tenant,
+    monkeypatch: pytest.MonkeyPatch,
+    do: str,
+) -> None:
+    """R09: between look-up and lock; the 404 of an app that never existed, never 500."""
+    app = make_app(contoso)
+    with schema.in_tenant(contoso):
+        entry = DirectoryEntry.objects.create(
+            account=gita, address=gita.email, external_user_state="Accepted"
+        )
+        given = services.assign(app.client.app, to=entry, by=None)
+        add_owner(app.client.app, owner=entry, by=None)
+    for module, name in ((services, "hold_person"), (owners, "_locked"), (services, "set_logo")):
+        really = getattr(module, name)
+
+        def late(*args: Any, really: Any = really, **kwargs: Any) -> Any:
+            stop_sharing(app.client, by=None)
+            return really(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, late)
+    data = {"do": do, "assignment": str(given.pk), "entry": str(entry.pk)}
+    assert at(alice).post("consent:app", data, app_id=app.client.app_id).status_code == 404
+
+
+def test_a_group_goes_while_its_page_is_acted_on(
+    at: Any, alice: Account, gita: Account, contoso: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R09: as with an app."""
+    with schema.in_tenant(contoso):
+        group = groups.add_group(name="Builders", by=None)
+        entry = DirectoryEntry.objects.create(
+            account=gita, address=gita.email, external_user_state="Accepted"
+        )
+        add_owner(group, owner=entry, by=None)
+    really = owners.take_owner
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        groups.remove_group(group, by=None)
+        return really(*args, **kwargs)
+
+    monkeypatch.setattr(owners, "take_owner", late)
+    data = {"do": "take_owner", "entry": str(entry.pk)}
+    assert at(alice).post("invitations:group", data, group_id=group.pk).status_code == 404

@@ -9,6 +9,7 @@ import pytest
 from invitations import notices
 from invitations.errors import GuestAlreadyInvitedError, TransitionError
 from invitations.models import DirectoryEntry, Invitation, NoticeKind
+from invitations.services.access import share
 from invitations.services.apps import add_app
 from invitations.services.directory import block_sign_in, unblock_sign_in
 from invitations.services.invite import invite_guest
@@ -123,3 +124,21 @@ def test_a_notice_does_not_reach_who_was_blocked_since(
     deliver_due_mail()
     told: list[Any] = [mail.recipients for mail in smtp.mails]
     assert [entry.address] not in told
+
+
+def test_nothing_is_given_to_who_is_blocked_and_invited_no_more(
+    kept_out: Invitation, alice: Account, contoso: Tenant
+) -> None:
+    """P05, T08: it would go with no invitation, and so outlive the next one that is revoked."""
+    with schema.in_tenant(contoso):
+        owner = DirectoryEntry.objects.get(account=alice)
+        app = add_app(name="Rooms", by=None, home_url="https://rooms.contoso.example/")
+        add_owner(app, owner=owner, by=None)
+        revoke_invitation(entry=kept_out.entry, by=None)
+        shared = share(app, address=kept_out.address, message="", by=owner)
+        assert not shared.is_new
+        assert not kept_out.entry.app_assignments.exists()
+        unblock_sign_in(entry=kept_out.entry, by=None)
+        assert share(app, address=kept_out.address, message="", by=owner).is_new
+        revoke_invitation(entry=kept_out.entry, by=None)
+        assert not kept_out.entry.app_assignments.exists()
