@@ -16,7 +16,7 @@ class Request(WSGIRequest):
     """Whatever charset a client names is looked up among Python's codecs, of which some read no
     text (`rot13`) or not any (`idna`), and the query is read with it while the request is made:
     what goes wrong there is nobody's to answer. All but UTF-8 are read as one that fits, later;
-    Django refuses forms in it (400)."""
+    Django refuses ordinary forms in it (400)."""
 
     _encoding: str | None = None
 

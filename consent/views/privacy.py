@@ -140,7 +140,7 @@ def _administer(request: HttpRequest, viewer: Viewer, kind: Kind) -> HttpRespons
         "person": viewer,
         "form": form,
         "words": kind.words,
-        "publications": [_row(published, kind) for published in versions],
+        "publications": [_row(version, kind) for version in versions],
     }
     status = HTTPStatus.BAD_REQUEST if posted is not None else HTTPStatus.OK
     return render(request, "consent/publish.html", context, status=status)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 
 from invitations import audit
@@ -16,15 +16,17 @@ from invitations.models import (
     Sponsorship,
 )
 from invitations.services.offers import forget_access
-from invitations.states import DeletionReason, ExternalUserState, InvitationStatus
+from invitations.states import DeletionReason, ExternalUserState
 from tenants.models import Membership, OutgoingMail
 
 
 def forget_wrong_mailbox(addresses: Collection[str]) -> None:
     """Somebody else's invitation went to one of these canonical addresses before it was corrected:
     whose they were is not kept."""
-    ended = Invitation.objects.exclude(status=InvitationStatus.PENDING_ACCEPTANCE)
-    ended.filter(address__in=addresses).exclude(entry__address__in=addresses).update(address="")
+    sent = Invitation.objects.filter(address__in=addresses).exclude(entry__address__in=addresses)
+    # The newest is no wrong one: a reset would go there.
+    newest = DirectoryEntry.objects.filter(invitation=OuterRef("pk"))
+    sent.exclude(Exists(newest)).update(address="")
 
 
 def erase_entry(entry: DirectoryEntry, *, action: AuditAction = AuditAction.ENTRY_ERASED) -> None:
