@@ -79,6 +79,8 @@ def change_password(browser: Client) -> None:
 
 
 def change_address(browser: Client) -> None:
+    refused = browser.post("/accounts/email/", {"action_add": "", "email": "gita"})
+    assert "Enter one e-mail address, like name@example.org" in refused.content.decode()
     browser.post("/accounts/email/", {"action_add": "", "email": "gita@new.example"})
     browser.post("/accounts/confirm-email/", {"code": last_code()})
     browser.post("/accounts/email/", {"action_primary": "", "email": "gita@new.example"})
