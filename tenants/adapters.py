@@ -121,6 +121,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """allauth's, on their public paths, and a mailed code last."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        words = {
+            "reauthenticate": _("Use a password instead"),
+            "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
+            "mfa_reauthenticate:webauthn": _("Use your passkey"),
+        }
+        for method in methods:
+            method["description"] = words.get(method["id"], method["description"])
         if isinstance(user, Account) and reauthentication.proved_address(user):
             url = schema.public_path("reauthenticate_by_code")
             name = _("Send me a code")
