@@ -30,7 +30,8 @@ def short_date(at: datetime) -> str:
 
 def time_left(until: datetime) -> str:
     """`Expires in 9 days`, in the largest unit that fits."""
-    left = until - timezone.now()
+    # To the nearest hour: what was just sent for seven days has seven, not six.
+    left = until - timezone.now() + timedelta(minutes=30)
     if left.days > 0:
         return ngettext("Expires in %(number)s day", "Expires in %(number)s days", left.days) % {
             "number": left.days

@@ -19,6 +19,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tenants import accounts, guessing, reauthentication, schema
 from tenants.addresses import AddressError, canonical_address
@@ -35,6 +36,15 @@ SELF_EVIDENT = (
 
 class AccountAdapter(DefaultAccountAdapter):
     """Foyer's answers to allauth's questions."""
+
+    # allauth's own Dutch says je where every page of ours says u.
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": gettext_lazy("The e-mail address or the password is not right."),
+        "enter_current_password": gettext_lazy("This is not your current password."),
+        "incorrect_code": gettext_lazy("This code is not right, or no longer valid."),
+        "incorrect_password": gettext_lazy("This is not your current password."),
+        "max_email_addresses": gettext_lazy("An account has at most %d addresses."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         # An account is made while redeeming an invitation (`sign_in_with_mailbox`), nowhere else.
@@ -111,6 +121,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """allauth's, on their public paths, and a mailed code last."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        words = {
+            "reauthenticate": _("Use a password instead"),
+            "mfa_reauthenticate": _("Use your authenticator app or a recovery code"),
+            "mfa_reauthenticate:webauthn": _("Use your passkey"),
+        }
+        for method in methods:
+            method["description"] = words.get(method["id"], method["description"])
         if isinstance(user, Account) and reauthentication.proved_address(user):
             url = schema.public_path("reauthenticate_by_code")
             name = _("Send me a code")

@@ -42,6 +42,7 @@ class Words(forms.Form):
         "code": _("Enter the code"),
         "name": _("Enter a name"),
     }
+    INVALID_ADDRESS = _("Enter one e-mail address, like name@example.org")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,6 +51,8 @@ class Words(forms.Form):
             field.help_text = ""
             if name in self.REQUIRED:
                 field.error_messages["required"] = self.REQUIRED[name]
+            if isinstance(field, forms.EmailField):
+                field.error_messages["invalid"] = self.INVALID_ADDRESS
             field.widget.attrs.pop("placeholder", None)
 
 

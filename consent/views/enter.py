@@ -174,7 +174,8 @@ def _home_of(entry: DirectoryEntry) -> str:
 def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """A newer privacy statement asks everybody: the same answer once more."""
     destination, changed = destination_from(request), False
-    if not outstanding(viewer.entry).statement and not destination.asks_again:
+    is_newer = outstanding(viewer.entry).statement
+    if not is_newer and not destination.asks_again:
         return go_on(viewer.entry, destination)
     if request.method == "POST":
         shown = shown_version(request)
@@ -195,6 +196,7 @@ def again(request: HttpRequest, viewer: Viewer) -> HttpResponse:
         "person": viewer,
         "statement_changed": changed,
         "again": True,
+        "is_newer": is_newer,
     }
     status = HTTPStatus.CONFLICT if changed else HTTPStatus.OK
     return ends_at(render(request, "consent/review.html", context, status=status), destination)

@@ -10,7 +10,7 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext as _
 
-from invitations.auditlog.words import DETAILS, words_of
+from invitations.auditlog.words import CHOICES, DETAILS, words_of
 from invitations.models import AuditAction, AuditEvent, DirectoryEntry, Group, SharedApp
 
 
@@ -69,7 +69,9 @@ class AuditRow:
 
     def _told(self, name: str, value: Any) -> str:
         label = DETAILS.get(name) or name.replace("_", " ").capitalize()
-        return f"{label}: {', '.join(self._word(part) for part in _parts(value)) or '–'}"
+        chosen = CHOICES.get(name, {})
+        said = [str(chosen.get(str(part), self._word(part))) for part in _parts(value)]
+        return f"{label}: {', '.join(said) or '–'}"
 
     def _word(self, value: Any) -> str:
         if value is True or value is False:

@@ -4,7 +4,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy
 
-from invitations.models import AuditAction
+from invitations.models import AuditAction, WhoMayEnter
+from invitations.permissions import WhoMayInvite
+from invitations.states import DeletionReason, EndReason
+from tenants.models import UserType
 
 WORDS: dict[str, Any] = {
     AuditAction.GUEST_INVITED: gettext_lazy("Invited"),
@@ -93,6 +96,13 @@ DETAILS: dict[str, Any] = {
     "reason": gettext_lazy("Reason"),
     "format": gettext_lazy("Format"),
     "rows_to": gettext_lazy("Up to row"),
+}
+# What the log keeps as it is stored, a page says as the forms do.
+CHOICES: dict[str, dict[str, Any]] = {
+    "user_type": dict(UserType.choices),
+    "who_may_enter": dict(WhoMayEnter.choices),
+    "who_may_invite": dict(WhoMayInvite.choices),
+    "reason": dict(EndReason.choices) | dict(DeletionReason.choices),
 }
 
 

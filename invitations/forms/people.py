@@ -81,6 +81,7 @@ class ContactForm(forms.Form):
         max_length=320,
         strip=False,
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
     name = forms.CharField(label=_("Name"), required=False, strip=False)
 

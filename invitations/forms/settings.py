@@ -113,10 +113,13 @@ class PolicyForm(forms.Form):
 class LandingPageForm(forms.Form):
     """One more page that guests may be sent to."""
 
-    name = forms.CharField(label=_("Name"), max_length=64)
+    name = forms.CharField(
+        label=_("Name"), max_length=64, error_messages={"required": _("Enter a name")}
+    )
     url = forms.CharField(
         label=_("Web address"),
         max_length=2000,
+        error_messages={"required": _("Enter a full web address that begins with https://")},
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
         help_text=_("Begins with https://. Only its origin counts: other pages of it work too."),
     )
@@ -125,12 +128,19 @@ class LandingPageForm(forms.Form):
 class SetupForm(forms.Form):
     """The first organization of an empty installation."""
 
-    name = forms.CharField(label=_("Name of the organization"), max_length=64)
+    name = forms.CharField(
+        label=_("Name of the organization"),
+        max_length=64,
+        error_messages={"required": _("Enter a name")},
+    )
     slug = forms.CharField(
         label=_("Short name for web addresses"),
         max_length=60,
         help_text=_("Small letters, digits and hyphens, for example contoso"),
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={
+            "required": _("Use small letters, digits and hyphens; some names are reserved")
+        },
     )
     domain = forms.CharField(
         label=_("Mail domain"),
@@ -142,5 +152,6 @@ class SetupForm(forms.Form):
         label=_("Your e-mail address"),
         max_length=320,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"required": _("Enter an e-mail address")},
     )
     admin_name = forms.CharField(label=_("Your name"), max_length=100, required=False)

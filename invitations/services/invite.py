@@ -84,8 +84,9 @@ def open_invitation(
         send_mail=send_mail,
         expires_at=Now() + validity,
     )
-    entry.invitation, entry.invited_at = invitation, Now()
-    entry.save(update_fields=["invitation", "invited_at"])
+    # What is mailed later, and the app, speak to them as the invitation did.
+    entry.invitation, entry.invited_at, entry.language = invitation, Now(), language
+    entry.save(update_fields=["invitation", "invited_at", "language"])
     return invitation
 
 

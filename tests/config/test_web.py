@@ -239,6 +239,12 @@ def test_unknown_and_suspended_tenants_are_the_same_404(
     assert client.get("/o/contoso/privacy/").status_code == 200
 
 
+def test_an_organization_that_is_not_there_is_not_there_in_dutch(client: Client, db: None) -> None:
+    answer = client.get("/o/nobody/privacy/", headers={"accept-language": "nl"})
+    assert answer.status_code == 404
+    assert "Deze pagina bestaat niet" in answer.content.decode()
+
+
 def test_a_person_of_one_tenant_is_nobody_in_the_other(
     at: At, invite: Invite, alice: Account, contoso: Tenant, fabrikam: Tenant
 ) -> None:

@@ -209,6 +209,7 @@ def test_an_app_can_have_the_review_shown_again(
     entry = join(invite, person)
     give(rooms, entry)
     page = onward(person, rooms.authorize(person, prompt="consent"))
+    assert "has a new privacy statement" not in page.content.decode()
     assert page.status_code == 200
     path = page.request["PATH_INFO"] + "?" + page.request["QUERY_STRING"]
     told = answer_of(onward(person, accept(person, path)))

@@ -45,7 +45,9 @@ def test_a_group_from_its_making_to_its_end(
     assert "is in the group already" in text(admin.client.post(path, add, follow=True))
     unknown = admin.post("invitations:group", add | {"email": "x@nowhere.example"}, **kwargs)
     assert unknown.status_code == 400
-    assert "People <span" in text(admin.get("invitations:group", **kwargs))
+    page = text(admin.get("invitations:group", **kwargs))
+    assert "People <span" in page
+    assert page.count('aria-current="page"') == 1
     take = {"do": "take", "entry": str(guest.pk)}
     assert admin.post("invitations:group", take, **kwargs).status_code == 302
     changed = {"name": "Roofers", "description": ""}

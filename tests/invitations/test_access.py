@@ -19,7 +19,7 @@ from invitations.services import groups
 from invitations.services.access import set_access
 from invitations.tasks import deliver_due_mail
 from tenants.mail import blocks
-from tenants.models import MailKind, MailState, OutgoingMail, Tenant, UserType
+from tenants.models import Account, MailKind, MailState, OutgoingMail, Tenant, UserType
 from tests.conftest import Invite
 from tests.invitations.conftest import HOME, actions, given_mails, opens, someone
 from tests.smtp import SmtpSink
@@ -63,6 +63,18 @@ def test_the_mail_about_an_app_leaves_only_while_it_is_true(
     )
     for part in ("plain", "html"):
         assert "Given by: Alice" in re.sub("<[^>]*>", "", mail.part(part))
+
+
+def test_who_was_invited_in_dutch_hears_of_an_app_in_dutch(
+    invite: Invite, rooms: SharedApp, gita: Account, smtp: SmtpSink
+) -> None:
+    guest = invite(language="nl", send_mail=False).entry
+    guest.external_user_state, guest.account = "Accepted", gita
+    guest.save()
+    services.assign(rooms, to=guest, by=None)
+    deliver_due_mail()
+    (mail,) = smtp.mails
+    assert mail.message["Subject"] == "Contoso gaf u toegang tot Project room"
 
 
 def test_an_invitation_to_a_group_gives_and_to_an_app_also_gives(

@@ -492,6 +492,17 @@ def test_apps_groups_and_owners_have_their_names_in_the_log(
     assert f"App: {gone} · Groups: – · Owners: nonsense" in text
 
 
+def test_a_dutch_log_says_what_was_chosen_in_dutch(at: At, alice: Account, invite: Invite) -> None:
+    admin = at(alice)
+    with schema.in_tenant(admin.tenant):
+        sharing.add_app(name="Drawings", by=None)
+    invite()
+    path = admin.path("invitations:audit")
+    said = admin.client.get(path, headers={"accept-language": "nl"}).content.decode()
+    assert "Soort: Gast" in said
+    assert "Wie mag naar binnen: Toegewezen gasten en leden" in said
+
+
 def test_the_log_does_not_blame_the_operator(contoso: Tenant, invite: Invite) -> None:
     """D02: what time brings, what a stranger asks for and what people do themselves have other
     names beside them."""

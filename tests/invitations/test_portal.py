@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
+from django.utils import timezone, translation
 
 from invitations.models import (
     AuditAction,
@@ -21,7 +21,7 @@ from invitations.models import (
     TenantPolicy,
 )
 from invitations.permissions import Role
-from invitations.rows import short_date
+from invitations.rows import short_date, time_left
 from tenants import schema
 from tenants.models import Account, OutgoingMail, Tenant
 from tests.apps import make_app
@@ -452,6 +452,35 @@ def test_a_list_of_domains_that_counts_for_nothing_is_not_taken(
 def test_dutch_months_are_written_small(language: str, said: str) -> None:
     with translation.override(language):
         assert short_date(datetime(2026, 11, 27, 12, tzinfo=UTC)) == said
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(days=7, seconds=-20), "Expires in 7 days"),
+        (timedelta(days=1, hours=20), "Expires in 1 day"),
+        (timedelta(hours=23, minutes=50), "Expires in 1 day"),
+        (timedelta(hours=5, minutes=10), "Expires in 5 hours"),
+        (timedelta(minutes=5), "Expires in 1 hour"),
+    ],
+)
+def test_what_was_just_sent_for_a_week_expires_in_seven_days(left: timedelta, said: str) -> None:
+    assert time_left(timezone.now() + left) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "button", "said"),
+    [
+        ("invitations:contacts", "add", ["Enter an e-mail address"]),
+        ("invitations:policies", "add", ["Enter a name", "Enter a full web address"]),
+    ],
+)
+def test_a_field_left_empty_is_named(
+    at: At, alice: Account, name: str, button: str, said: list[str]
+) -> None:
+    page = text(at(alice).post(name, {button: "1"}))
+    assert all(words in page for words in said)
+    assert "This field is required" not in page
 
 
 def test_who_was_signed_out_meanwhile_is_told_that_nothing_was_saved(

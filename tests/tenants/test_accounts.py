@@ -73,12 +73,19 @@ def subjects_to(address: str) -> list[str]:
     return [str(sent.subject) for sent in mail.outbox if address in sent.to]
 
 
+def test_a_wrong_password_is_said_in_our_words(client: Client, gita: Account) -> None:
+    answer = client.post("/accounts/login/", {"login": gita.email, "password": "wrong"})
+    assert "The e-mail address or the password is not right." in answer.content.decode()
+
+
 def change_password(browser: Client) -> None:
     answer = browser.post("/accounts/password/set/", {"password1": PASSWORD})
     assert answer.status_code == 302, answer.content
 
 
 def change_address(browser: Client) -> None:
+    refused = browser.post("/accounts/email/", {"action_add": "", "email": "gita"})
+    assert "Enter one e-mail address, like name@example.org" in refused.content.decode()
     browser.post("/accounts/email/", {"action_add": "", "email": "gita@new.example"})
     browser.post("/accounts/confirm-email/", {"code": last_code()})
     browser.post("/accounts/email/", {"action_primary": "", "email": "gita@new.example"})

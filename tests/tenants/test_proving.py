@@ -110,6 +110,8 @@ def test_a_password_proves_it_too_and_the_code_stays_an_alternative(gita: Accoun
     page = browser.get("/accounts/reauthenticate/?next=/accounts/2fa/totp/activate/")
     assert page.status_code == 200
     assert b"/accounts/reauthenticate/code/?next=" in page.content
+    other = browser.get(f"{CODE_PAGE}?next=/", headers={"accept-language": "nl"})
+    assert "Gebruik liever een wachtwoord" in other.content.decode()
     before = browser.session.session_key
     answer = browser.post(
         "/accounts/reauthenticate/?next=/accounts/2fa/totp/activate/", {"password": PASSWORD}
