@@ -87,7 +87,7 @@ def test_everybody_of_an_app_and_a_group_can_be_found_and_removed(
         answer = admin.client.post(form[1], {"do": take, form[2]: form[3]})
         assert answer["Location"] == f"{path}?q=P204%40north"
         empty = text(admin.client.get(answer["Location"]))
-        assert "Nobody fits" in empty
+        assert "Nobody matches" in empty
         assert '<span class="soft">204</span>' in empty
 
 

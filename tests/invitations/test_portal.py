@@ -408,7 +408,7 @@ def test_members_are_called_members(at: At, alice: Account, contoso: Tenant) -> 
     assert "<title>Members – Contoso" in page
     assert "Members, newest invitation first" in page
     page = text(admin.client.get(admin.path("invitations:guests"), {"type": "members", "q": "?"}))
-    assert "No member fits." in page
+    assert "No member matches." in page
     assert "Show everybody" in page
     with schema.in_tenant(contoso):
         me = DirectoryEntry.objects.get(account=alice)
