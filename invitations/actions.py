@@ -37,7 +37,10 @@ class Action:
     link: Any = ""
 
     def is_for(self, viewer: Viewer, row: GuestRow) -> bool:
-        """Whether this person may do it to this entry, as it is now."""
+        """Whether this person may do it to this entry, as it is now; nobody takes their own access
+        away here."""
+        if self.is_harmful and row.entry.pk == viewer.entry.pk:
+            return False
         return self.is_allowed(viewer, row.entry) and self.fits(row)
 
     def is_allowed(self, viewer: Viewer, entry: DirectoryEntry) -> bool:

@@ -8,10 +8,12 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, setup_databases, teardown_databases
+from django.utils import translation
 
 from consent import keys
 from consent.review import agree
@@ -94,7 +96,8 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def _nothing_left_over() -> Iterator[None]:
-    """No limit, no cached tenant and no schema survives a test."""
+    """No limit, no cached tenant, no language and no schema survives a test."""
+    translation.activate(settings.LANGUAGE_CODE)
     cache.clear()
     registry._kept.clear()
     keys._active.clear()

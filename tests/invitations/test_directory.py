@@ -319,10 +319,15 @@ def test_the_last_administrator_stays(
 
 
 def test_nobody_blocks_or_deletes_themselves(
-    alice: Account, gita: Account, contoso: Tenant
+    at: At, alice: Account, gita: Account, contoso: Tenant
 ) -> None:
+    """P06: their own page does not offer it either."""
     me = entry_of(contoso, alice)
-    give(contoso, gita, Role.ADMINISTRATOR)
+    other = give(contoso, gita, Role.ADMINISTRATOR)
+    for entry, offered in ((me, False), (other, True)):
+        page = at(alice).get("invitations:guest", entry_id=entry.pk).content.decode()
+        assert (f"/guests/{entry.pk}/do/roles/" in page) is True
+        assert (f"/guests/{entry.pk}/do/delete/" in page) is offered
     with schema.in_tenant(contoso):
         for act in (directory.block_sign_in, directory.delete_entry, reset_redemption):
             with pytest.raises(NotOneselfError):
