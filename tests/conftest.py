@@ -24,6 +24,7 @@ from invitations.tickets import Ticket
 from tenants import registry, schema
 from tenants.models import Account, Tenant
 from tenants.services import provision_tenant
+from tests.openid_provider import NEW, OpenIDProvider, configure
 from tests.smtp import SmtpSink
 
 SECOND_FACTOR = "JBSWY3DPEHPK3PXP"
@@ -132,6 +133,15 @@ def frank(db: None) -> Account:
 def gita(db: None) -> Account:
     """Whom everybody invites."""
     return Account.objects.get(email="gita@northwind.example")
+
+
+@pytest.fixture
+def woodgrove(settings: Any, db: None) -> Iterator[OpenIDProvider]:
+    """A provider that says the new person's address is verified."""
+    claims = {"sub": "w-1", "email": NEW, "email_verified": True}
+    with OpenIDProvider(claims=claims) as provider:
+        configure(settings, provider)
+        yield provider
 
 
 @pytest.fixture

@@ -17,6 +17,10 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from config.settings.outside import outside_apps
+
+# Whose address the provider of the tests proves.
+NEW = "newcomer@woodgrove.example"
 PAGE = """<!doctype html><html lang="en"><title>Woodgrove ID</title><main>
 <h1>Woodgrove ID</h1><form method="post">{fields}<button>Sign in as {who}</button></form></main>"""
 
@@ -217,3 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Location", f"{form['redirect_uri']}?{urlencode(back)}")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def configure(settings: Any, *providers: OpenIDProvider) -> None:
+    """Let people sign in at these and at no other."""
+    environ = {"FOYER_OPENID_PROVIDERS": json.dumps([each.configuration for each in providers])}
+    settings.SOCIALACCOUNT_PROVIDERS = {"outside": {"APPS": outside_apps(environ)}}

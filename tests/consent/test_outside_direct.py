@@ -1,7 +1,7 @@
 """The direct link with an account from elsewhere: no mail, no code, no password."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -16,26 +16,11 @@ from tenants.services import suspend_tenant
 from tests.apps import App, answer_of, make_app, onward, payload_of
 from tests.browserless import accept
 from tests.conftest import Invite, Place
-from tests.openid_provider import OpenIDProvider
-from tests.tenants.test_outside import configure, go
+from tests.openid_provider import NEW, OpenIDProvider
+from tests.outside import go
 
 At = Callable[..., Place]
-NEW = "newcomer@woodgrove.example"
 UNINVITED = "made by invitation"
-
-
-@pytest.fixture
-def woodgrove(settings: Any, db: None) -> Iterator[OpenIDProvider]:
-    """A provider that proves the new person's address."""
-    claims = {"sub": "w-1", "email": NEW, "email_verified": True}
-    with OpenIDProvider(claims=claims) as provider:
-        configure(settings, provider)
-        yield provider
-
-
-@pytest.fixture
-def rooms(contoso: Tenant) -> App:
-    return make_app(contoso)
 
 
 def come(person: Place, app: App, provider: OpenIDProvider) -> Any:

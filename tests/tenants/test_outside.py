@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -21,53 +20,17 @@ from joserfc.jwk import RSAKey
 from config.settings.outside import outside_apps
 from tenants import outside
 from tenants.models import Account
-from tests.browserless import prove_again
-from tests.openid_provider import OpenIDProvider
+from tests.openid_provider import NEW, OpenIDProvider, configure
+from tests.outside import come_back, go, leave
 
 GITA = "gita@northwind.example"
-NEW = "newcomer@woodgrove.example"
 NEXT = "/about/"
 KEY = "_auth_user_id"
-
-
-def configure(settings: Any, *providers: OpenIDProvider) -> None:
-    environ = {"FOYER_OPENID_PROVIDERS": json.dumps([each.configuration for each in providers])}
-    settings.SOCIALACCOUNT_PROVIDERS = {"outside": {"APPS": outside_apps(environ)}}
-
-
-@pytest.fixture
-def woodgrove(settings: Any, db: None) -> Iterator[OpenIDProvider]:
-    """A provider that says the new person's address is verified."""
-    claims = {"sub": "w-1", "email": NEW, "email_verified": True}
-    with OpenIDProvider(claims=claims) as provider:
-        configure(settings, provider)
-        yield provider
 
 
 @pytest.fixture
 def browser(db: None) -> Client:
     return Client()
-
-
-def leave(browser: Client, provider: OpenIDProvider, **asked: str) -> str:
-    """Press the button; the provider's address that Foyer leads to."""
-    if "_auth_user_id" in browser.session:
-        prove_again(browser)
-    response = browser.post(f"/accounts/outside/{provider.provider_id}/", asked)
-    assert response.status_code == 200, response.content
-    url = str(response.headers["Refresh"]).removeprefix("0; url=")
-    assert url.startswith(f"{provider.issuer}/authorize?")
-    return url
-
-
-def come_back(browser: Client, url: str) -> Any:
-    assert url.startswith("https://testserver/accounts/outside/"), url
-    return browser.get(url.removeprefix("https://testserver"))
-
-
-def go(browser: Client, provider: OpenIDProvider, **asked: str) -> Any:
-    """The whole round."""
-    return come_back(browser, provider.approve(leave(browser, provider, **asked)))
 
 
 def invited(address: str = NEW) -> dict[str, str]:
