@@ -100,3 +100,25 @@ def test_every_page_on_the_way_can_be_read_by_everybody(place: Place, new_page: 
     page.goto(f"{place.foyer.origin}/accounts/outside/woodgrove/callback/?state=x&code=y")
     heading(page, "The sign-in did not work")
     look_around(page, "outside-failed")
+
+
+def test_a_newcomer_enters_an_app_with_an_outside_account(place: Place, new_page: NewPage) -> None:
+    """A06, C09: app, provider, Review permissions, app: no mail was opened, no code typed."""
+    room = f"{place.foyer.room}/fabrikam/"
+    place.provider.claims = {
+        "sub": "w-3",
+        "name": "Catering lead",
+        "email": "catering@tailspin.example",
+        "email_verified": True,
+    }
+    page = new_page(width=390, script=False)
+    page.goto(room)
+    heading(page, "Sign in to Fabrikam")
+    page.get_by_role("button", name="Continue with Woodgrove").click()
+    heading(page, "Woodgrove ID")
+    page.get_by_role("button", name="Sign in as Catering lead").click()
+    heading(page, "Review permissions")
+    page.get_by_role("button", name="Accept").click()
+    page.wait_for_url(room)
+    heading(page, "Welcome, Catering lead")
+    expect(page.get_by_role("row", name="idp")).to_contain_text("woodgrove")
